@@ -1,0 +1,87 @@
+//! Files handed to a running daemon: dropped atomically, then followed to their reports.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::Trouble;
+use crate::clock;
+use crate::config::Config;
+use crate::durable;
+use crate::journal::Report;
+use crate::store::open_to_read;
+
+/// A copy of a file, in the inbox of a running daemon.
+pub(super) struct Dropped {
+    inode: u64,
+    since_ms: i64,
+}
+
+/// Copies a file into the inbox under a name that is not taken, so that it appears there whole.
+pub(super) fn drop_copy(config: &Config, file: &Path) -> Result<Dropped, Trouble> {
+    let inbox = &config.folders.inbox;
+    let broken = |error: io::Error| Trouble::environment(format!("{}: {error}. The file could not be put into the inbox", inbox.display()));
+    let name = file.file_name().map_or_else(|| PathBuf::from("leads.csv"), PathBuf::from);
+    let staged = inbox.join(format!(".ingest-{}.part", uuid::Uuid::now_v7()));
+    let since_ms = clock::now_ms();
+    let copied = std::fs::copy(file, &staged).and_then(|_| File::open(&staged)).and_then(|copy| {
+        copy.sync_all()?;
+        let inode = copy.metadata()?.ino();
+        place(inbox, &staged, &name)?;
+        Ok(inode)
+    });
+    match copied {
+        Ok(inode) => Ok(Dropped { inode, since_ms }),
+        Err(error) => {
+            let _ = std::fs::remove_file(&staged); // the first error is the one that matters
+            Err(broken(error))
+        }
+    }
+}
+
+/// Puts the file itself into the inbox, for a writer that takes it from there at once; its path inside the inbox.
+pub(super) fn drop_itself(config: &Config, file: &Path) -> Result<PathBuf, Trouble> {
+    let inbox = &config.folders.inbox;
+    let broken = |error: io::Error| Trouble::environment(format!("{}: {error}. The file could not be moved into the inbox", file.display()));
+    let name = file.file_name().map_or_else(|| PathBuf::from("leads.csv"), PathBuf::from);
+    match place(inbox, file, &name) {
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+            let staged = inbox.join(format!(".ingest-{}.part", uuid::Uuid::now_v7()));
+            std::fs::copy(file, &staged).and_then(|_| File::open(&staged)?.sync_all()).map_err(broken)?;
+            let placed = place(inbox, &staged, &name).map_err(broken)?;
+            durable::sync_dir(inbox).and_then(|()| std::fs::remove_file(file)).map_err(broken)?;
+            Ok(placed)
+        }
+        placed => placed.map_err(broken),
+    }
+}
+
+/// Gives a file its name in the inbox, or the next free one; its path inside the inbox.
+fn place(inbox: &Path, staged: &Path, name: &Path) -> io::Result<PathBuf> {
+    let stem = name.file_stem().unwrap_or_default().to_string_lossy();
+    let extension = name.extension().map_or_else(String::new, |extension| format!(".{}", extension.to_string_lossy()));
+    for number in 1..1000 {
+        let name = if number == 1 { name.to_owned() } else { PathBuf::from(format!("{stem}-{number}{extension}")) };
+        match durable::rename_noreplace(staged, &inbox.join(&name)) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            done => return done.map(|()| name),
+        }
+    }
+    Err(io::Error::from(io::ErrorKind::AlreadyExists))
+}
+
+/// Waits for the daemon's report of a dropped copy. `look` is called meanwhile and says whether to go on waiting.
+pub(super) fn report_of(config: &Config, dropped: &Dropped, mut look: impl FnMut() -> bool) -> Result<Report, Trouble> {
+    let store = open_to_read(&config.store.path)?;
+    loop {
+        if let Some(job) = store.job_of_inode(dropped.inode, dropped.since_ms)?.filter(|job| job.done) {
+            return serde_json::from_str(&job.report).map_err(|error| Trouble::environment(format!("a report in the store cannot be read: {error}")));
+        }
+        if !look() {
+            return Err(Trouble::environment("the daemon is gone; the file is in its inbox and will be taken at its next start"));
+        }
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+}

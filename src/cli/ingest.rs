@@ -1,0 +1,197 @@
+//! `valhalla ingest FILE…`: once, through the same pipeline and ledger, returning when all is done.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use super::{Exit, Global, Outcome, Trouble, follow, print_json};
+use crate::config::{Config, LogLevel};
+use crate::daemon;
+use crate::ingest::{Ended, Ingest as Writer};
+use crate::journal::Report;
+use crate::journal::report::Fate;
+use crate::lock::{LockError, RootLock};
+use crate::logging;
+use crate::progress::Progress;
+use crate::render::console;
+use crate::store::read::LeadQuery;
+
+/// Take files in now, through the same pipeline, and wait until all is done.
+#[derive(Debug, Args)]
+#[command(after_help = "The originals stay where they are; --move archives them. A running daemon is used if there is one.
+
+Examples:
+  valhalla ingest leads.csv
+  valhalla ingest exports/*.csv --strict --json")]
+pub(super) struct Ingest {
+    /// The files
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Archive the originals in processed/ or failed/
+    #[arg(long = "move")]
+    moves: bool,
+    /// Exit with 1 also when rows were rejected
+    #[arg(long)]
+    strict: bool,
+}
+
+/// Files of up to so many rows are told lead by lead.
+const TOLD_ROWS: u64 = 20;
+
+impl Ingest {
+    pub(super) fn run(&self, global: &Global) -> Outcome {
+        let missing: Vec<String> =
+            self.files.iter().filter(|file| !file.exists()).map(|file| console::not_found(&file.display().to_string())).collect();
+        if !missing.is_empty() {
+            missing.iter().for_each(|line| eprintln!("{line}"));
+            return Ok(Exit::Usage);
+        }
+        let config = global.load()?;
+        let reports = match RootLock::take(&config.root) {
+            Ok(_lock) => self.alone(global, &config)?,
+            Err(LockError::Held { .. }) if daemon_answers(&config) => self.through_daemon(global, &config)?,
+            Err(error) => return Err(error.into()),
+        };
+        if global.json {
+            print_json(&reports)?;
+        }
+        let is_failed = reports.iter().any(|report| report.fate == Fate::Failed);
+        let is_rejected = reports.iter().any(|report| report.rows.rejected > 0);
+        Ok(if is_failed || (self.strict && is_rejected) { Exit::Failed } else { Exit::Done })
+    }
+
+    /// We are the writer.
+    fn alone(&self, global: &Global, config: &Arc<Config>) -> Result<Vec<Report>, Trouble> {
+        let _log = logging::start(global.console_level(LogLevel::Warn), Some((&config.folders.logs, &config.log)))
+            .map_err(|error| Trouble::environment(format!("{}: {error}", config.folders.logs.display())))?;
+        global.tell(&format!("root: {}", config.root.display()));
+        let progress = Arc::new(Progress::default());
+        let stop = Arc::new(AtomicBool::new(false));
+        let (mut writer, recovered) = Writer::open(Arc::clone(config), Arc::clone(&progress), stop, "cli")?;
+        for job in recovered.again.into_iter().chain(recovered.doubtful) {
+            global.tell("finishing a file of an interrupted run first");
+            writer.run(&[job])?;
+        }
+        let mut reports = Vec::with_capacity(self.files.len());
+        for file in &self.files {
+            let report = self.take_one(global, config, &mut writer, &progress, file)?;
+            tell_report(global, &writer, &report)?;
+            reports.push(report);
+        }
+        writer.close()?;
+        Ok(reports)
+    }
+
+    fn take_one(&self, global: &Global, config: &Config, writer: &mut Writer, progress: &Arc<Progress>, file: &Path) -> Result<Report, Trouble> {
+        global.tell(&console::starting(&file.display().to_string()));
+        let path = std::path::absolute(file).map_err(|error| Trouble::environment(format!("{}: {error}", file.display())))?;
+        let job = if self.moves && !config.mode.is_dry_run() {
+            let rel = follow::drop_itself(config, &path)?;
+            let taken = writer.claim_path(&rel)?;
+            taken.ok_or_else(|| Trouble::environment(format!("{}: it went away while it was being moved", file.display())))?
+        } else {
+            writer.job_in_place(&path, config.mode.is_dry_run())?
+        };
+        let bar = Bar::start(global, progress);
+        let ended = writer.run(&[job]);
+        bar.end();
+        match ended?.pop() {
+            Some(Ended::Done(report)) => Ok(*report),
+            Some(Ended::Waits { why, .. }) => Err(Trouble { exit: Exit::Failed, text: format!("{}: {why}; nothing of it was taken. Try again", file.display()) }),
+            None => Err(Trouble::environment(format!("{}: nothing was done", file.display()))),
+        }
+    }
+
+    /// The daemon is the writer: the files are dropped into its inbox and followed.
+    fn through_daemon(&self, global: &Global, config: &Config) -> Result<Vec<Report>, Trouble> {
+        global.tell(&format!("root: {} (through the running daemon)", config.root.display()));
+        let mut reports = Vec::with_capacity(self.files.len());
+        for file in &self.files {
+            global.tell(&console::starting(&file.display().to_string()));
+            let dropped = follow::drop_copy(config, file)?;
+            let report = follow::report_of(config, &dropped, || daemon_answers(config))?;
+            if self.moves {
+                std::fs::remove_file(file).map_err(|error| Trouble::environment(format!("{}: {error}; it was taken, but stays here", file.display())))?;
+            }
+            tell_end(global, &report);
+            reports.push(report);
+        }
+        Ok(reports)
+    }
+}
+
+fn daemon_answers(config: &Config) -> bool {
+    daemon::ask(&config.root, &json!({ "command": "status" })).is_ok_and(|reply| reply["ok"] == true)
+}
+
+/// What was read and taken, in the original system's words.
+fn tell_report(global: &Global, writer: &Writer, report: &Report) -> Result<(), Trouble> {
+    if !report.columns.is_empty() {
+        let names: Vec<String> = report.columns.iter().map(|column| column.name.clone()).collect();
+        global.tell(&console::headers(&names));
+    }
+    let tells_leads = report.fate == Fate::Processed && !report.dry_run && (global.verbose > 0 || report.rows.total <= TOLD_ROWS);
+    if tells_leads && !global.quiet {
+        let rules = writer.rules_for(Some(&report.source));
+        let job_id = uuid::Uuid::parse_str(&report.job_id).ok();
+        writer.store().leads(&LeadQuery { job_id, ..LeadQuery::default() }, |stored| {
+            let lead = stored.lead();
+            let staged = crate::engine::stages::run(&lead, &stored.arms, &rules, writer.learned());
+            eprintln!("{}\n{}", console::processing(&lead), console::stages(&lead, &staged, &rules.packet));
+            Ok::<(), Trouble>(())
+        })?;
+    }
+    tell_end(global, report);
+    Ok(())
+}
+
+fn tell_end(global: &Global, report: &Report) {
+    if let Some(reason) = &report.reason {
+        eprintln!("[{}] {reason}", if report.fate == Fate::Failed { "ERROR" } else { "NOTHING TO DO" });
+    }
+    global.tell(&console::complete(report.rows.total, report.valid()));
+    if let Some(rejects) = &report.rejects_as {
+        global.tell(&format!("  The rows to fix: {rejects}"));
+    }
+}
+
+/// A progress bar on a terminal, fed from the figures that everyone can look at.
+struct Bar {
+    thread: Option<(std::thread::JoinHandle<()>, Arc<AtomicBool>)>,
+}
+
+impl Bar {
+    fn start(global: &Global, progress: &Arc<Progress>) -> Self {
+        if global.quiet || global.json || !std::io::IsTerminal::is_terminal(&std::io::stderr()) {
+            return Self { thread: None };
+        }
+        let (progress, done) = (Arc::clone(progress), Arc::new(AtomicBool::new(false)));
+        let is_done = Arc::clone(&done);
+        let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {msg} {eta}").unwrap_or_else(|_| ProgressStyle::default_bar());
+        let thread = std::thread::spawn(move || {
+            let bar = ProgressBar::new(0).with_style(style);
+            while !is_done.load(Ordering::Relaxed) {
+                let look = progress.look();
+                bar.set_length(look.bytes_total);
+                bar.set_position(look.bytes_done);
+                bar.set_message(format!("{} rows", console::thousands(look.rows_done)));
+                std::thread::park_timeout(Duration::from_millis(100));
+            }
+            bar.finish_and_clear();
+        });
+        Self { thread: Some((thread, done)) }
+    }
+
+    fn end(self) {
+        if let Some((thread, done)) = self.thread {
+            done.store(true, Ordering::Relaxed);
+            thread.thread().unpark();
+            let _ = thread.join(); // a panic there cost only the bar
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! The commands: one file each, thin. Here the arguments, what all commands share, and the exit codes.
+
+mod audit;
+mod check;
+mod config;
+mod follow;
+mod ingest;
+mod init;
+mod leads;
+mod packet;
+mod replay;
+mod reports;
+mod run;
+mod status;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::config::{Config, ConfigErrors, LogLevel, Overrides, Root, find_root};
+use crate::daemon::DaemonError;
+use crate::ingest::Fatal;
+use crate::lock::LockError;
+use crate::store::{Store, StoreError, open_to_read};
+
+/// Lead files in, every row checked, staged, stored and accounted for, exactly once.
+#[derive(Debug, Parser)]
+#[command(name = "valhalla", version, about, max_term_width = 110, after_help = EXAMPLES)]
+struct Arguments {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  valhalla run                      take in whatever is dropped into inbox/
+  valhalla check leads.csv          how would this file be read? writes nothing
+  valhalla ingest leads.csv         take one file in now
+  valhalla leads --tier A           the leads to call first
+  valhalla reports leads.csv        what became of a file, in full
+
+The root is --root, else $VALHALLA_ROOT, else this folder if it has an inbox/ or a valhalla.toml,
+else the one of /etc/valhalla/valhalla.toml, else the platform's data folder.";
+
+/// Arguments of every command, before or after it.
+#[derive(Debug, Clone, Args)]
+struct Global {
+    /// The folder that holds inbox/, processed/, failed/ and logs/
+    #[arg(long, global = true, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// The configuration file [default: valhalla.toml in the root]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Machine-readable output on stdout; everything for people goes to stderr
+    #[arg(long, global = true)]
+    json: bool,
+    /// More detail (repeat for debugging)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Only errors
+    #[arg(short, long, global = true)]
+    quiet: bool,
+    /// Check and report everything, store and move nothing
+    #[arg(long, global = true)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Take in whatever is dropped into the inbox, until stopped
+    Run(run::Run),
+    /// Take files in now, through the same pipeline, and wait until all is done
+    Ingest(ingest::Ingest),
+    /// How would these files be read? Needs no root and writes nothing
+    Check(check::Check),
+    /// What the daemon is doing, and totals
+    Status(status::Status),
+    /// Past jobs, or one in full
+    Reports(reports::Reports),
+    /// Leads, to look at or to export
+    Leads(leads::Leads),
+    /// One lead's deal packet
+    Packet(packet::Packet),
+    /// An archived file under today's rules, with the difference
+    Replay(replay::Replay),
+    /// Prove that every row ever dropped is accounted for
+    Audit(audit::Audit),
+    /// Set up a root in this folder
+    Init(init::Init),
+    /// The effective configuration, or its mistakes
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Shell completions on stdout
+    #[command(hide = true)]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// The manual page on stdout
+    #[command(hide = true)]
+    Man,
+}
+
+/// How a command ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    /// Done; rejected rows and duplicates included.
+    Done = 0,
+    /// A file failed, or what was to hold does not.
+    Failed = 1,
+    /// Usage, configuration, or a file that does not exist.
+    Usage = 2,
+    /// Folders, disk, permissions, another instance; `status`: not running.
+    Environment = 3,
+}
+
+/// Why a command could not do its work: the sentence for people and the code for programs.
+#[derive(Debug)]
+struct Trouble {
+    exit: Exit,
+    text: String,
+}
+
+/// Short for what every command returns.
+type Outcome = Result<Exit, Trouble>;
+
+impl Trouble {
+    fn usage(text: impl Into<String>) -> Self {
+        Self { exit: Exit::Usage, text: text.into() }
+    }
+
+    fn environment(text: impl Into<String>) -> Self {
+        Self { exit: Exit::Environment, text: text.into() }
+    }
+}
+
+impl From<ConfigErrors> for Trouble {
+    fn from(errors: ConfigErrors) -> Self {
+        Self::usage(errors.to_string())
+    }
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        Self::environment(error.to_string())
+    }
+}
+
+impl From<Fatal> for Trouble {
+    fn from(error: Fatal) -> Self {
+        Self::environment(error.to_string())
+    }
+}
+
+impl From<LockError> for Trouble {
+    fn from(error: LockError) -> Self {
+        Self::environment(error.to_string())
+    }
+}
+
+impl From<DaemonError> for Trouble {
+    fn from(error: DaemonError) -> Self {
+        Self::environment(error.to_string())
+    }
+}
+
+impl From<io::Error> for Trouble {
+    /// Writing to stdout or a terminal failed.
+    fn from(error: io::Error) -> Self {
+        Self::environment(error.to_string())
+    }
+}
+
+/// Runs the command line.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let code = u8::try_from(error.exit_code()).unwrap_or(2);
+            let _ = error.print(); // nowhere left to say that stderr is closed
+            return ExitCode::from(code);
+        }
+    };
+    let code = std::panic::catch_unwind(|| dispatch(arguments)).unwrap_or_else(|_| {
+        eprintln!("[ERROR] This is a fault of the program. Nothing is lost; please report what stands above.");
+        70
+    });
+    ExitCode::from(code)
+}
+
+fn dispatch(arguments: Arguments) -> u8 {
+    let Arguments { global, command } = arguments;
+    let outcome = match command {
+        Command::Run(command) => command.run(&global),
+        Command::Ingest(command) => command.run(&global),
+        Command::Check(command) => command.run(&global),
+        Command::Status(command) => command.run(&global),
+        Command::Reports(command) => command.run(&global),
+        Command::Leads(command) => command.run(&global),
+        Command::Packet(command) => command.run(&global),
+        Command::Replay(command) => command.run(&global),
+        Command::Audit(command) => command.run(&global),
+        Command::Init(command) => command.run(&global),
+        Command::Config(command) => command.run(&global),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "valhalla", &mut io::stdout());
+            Ok(Exit::Done)
+        }
+        Command::Man => clap_mangen::Man::new(Arguments::command()).render(&mut io::stdout()).map(|()| Exit::Done).map_err(Trouble::from),
+    };
+    match outcome {
+        Ok(exit) => exit as u8,
+        // Whoever reads our output has seen enough: `valhalla leads | head`.
+        Err(trouble) if trouble.text.contains("Broken pipe") => Exit::Done as u8,
+        Err(trouble) => {
+            eprintln!("[ERROR] {}", trouble.text);
+            trouble.exit as u8
+        }
+    }
+}
+
+impl Global {
+    /// The root that a command works on.
+    fn root(&self) -> Result<Root, Trouble> {
+        let cwd = std::env::current_dir().map_err(|error| Trouble::environment(format!("the current folder: {error}")))?;
+        Ok(find_root(self.root.as_deref(), self.config.as_deref(), std::env::vars_os(), &cwd))
+    }
+
+    /// The effective configuration.
+    fn load(&self) -> Result<Arc<Config>, Trouble> {
+        let root = self.root()?;
+        let config = Config::load(&root, std::env::vars_os(), &Overrides { dry_run: self.dry_run })?;
+        Ok(Arc::new(config))
+    }
+
+    /// The store, to read from; says which root it belongs to.
+    fn open_store(&self, config: &Config) -> Result<Store, Trouble> {
+        if !config.store.path.exists() {
+            return Err(Trouble::environment(format!(
+                "{}: nothing has been taken in here yet. Start `valhalla run`, or name the root with --root",
+                config.root.display()
+            )));
+        }
+        self.tell(&format!("root: {}", config.root.display()));
+        Ok(open_to_read(&config.store.path)?)
+    }
+
+    /// A line for people, on stderr.
+    fn tell(&self, line: &str) {
+        if !self.quiet {
+            eprintln!("{line}");
+        }
+    }
+
+    /// What of the log goes to stderr.
+    fn console_level(&self, usual: LogLevel) -> LogLevel {
+        match (self.quiet, self.verbose) {
+            (true, _) => LogLevel::Error,
+            (_, 0) => usual,
+            (_, 1) => LogLevel::Info.max(usual),
+            (_, 2) => LogLevel::Debug,
+            _ => LogLevel::Trace,
+        }
+    }
+}
+
+/// One line of JSON on stdout.
+fn print_json(value: &impl serde::Serialize) -> Result<(), Trouble> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, value).map_err(io::Error::from)?;
+    Ok(writeln!(out)?)
+}

@@ -1,0 +1,144 @@
+//! `valhalla replay JOB`: an archived file under today's rules, with the difference; `--apply` commits it.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{Exit, Global, Outcome, Trouble, print_json};
+use crate::config::{Config, LogLevel};
+use crate::daemon;
+use crate::engine::chunk::{Context, Parents};
+use crate::engine::learned::Learned;
+use crate::engine::plan;
+use crate::inbox::Place;
+use crate::ingest::{Ingest, preview};
+use crate::journal::Report;
+use crate::lock::{LockError, RootLock};
+use crate::logging;
+use crate::progress::Progress;
+use crate::render::console;
+
+/// An archived file under today's rules, with the difference.
+#[derive(Debug, Args)]
+#[command(after_help = "Without --apply nothing is written. With it, the file is taken in again as a new job: known leads are updated, nobody is
+counted twice, and the archived original stays where it is.
+
+Examples:
+  valhalla replay leads.csv
+  valhalla replay 0199a1b2-… --apply")]
+pub(super) struct Replay {
+    /// A job id or a file name
+    #[arg(value_name = "JOB|FILE")]
+    job: String,
+    /// Commit it
+    #[arg(long)]
+    apply: bool,
+}
+
+impl Replay {
+    pub(super) fn run(&self, global: &Global) -> Outcome {
+        let config = global.load()?;
+        let store = global.open_store(&config)?;
+        let job = store
+            .find_job(&self.job)?
+            .ok_or_else(|| Trouble::usage(format!("no job and no file '{}' is known; `valhalla reports` lists them", self.job)))?;
+        let before: Report = serde_json::from_str(&job.report).map_err(|error| Trouble::environment(error.to_string()))?;
+        drop(store);
+        let after = if self.apply { apply(global, &config, &before)? } else { look(&config, &before)? };
+        tell(global, &before, &after, self.apply)?;
+        Ok(Exit::Done)
+    }
+}
+
+/// What the file would come to today: total and rejected rows, and issues by code.
+fn look(config: &Arc<Config>, before: &Report) -> Result<Value, Trouble> {
+    let gone = |what: &str| Trouble { exit: Exit::Failed, text: format!("{}: {what}", before.file) };
+    let place: Place = before
+        .archived_as
+        .as_ref()
+        .ok_or_else(|| gone("it was never archived, its original stayed with its owner"))?
+        .parse()
+        .map_err(|error| Trouble::environment(format!("{error}")))?;
+    let path = config.folders.path(place.folder.as_str()).join(&place.rel);
+    let bytes = preview::open(&path).map_err(|error| gone(&format!("{}: {error}", path.display())))?;
+    let rules = config.rules_for(Some(&before.source));
+    let plan = match plan::decide(&bytes.head, bytes.is_whole, &rules, &before.source) {
+        Ok(plan) => plan,
+        Err(error) => return Ok(json!({ "total": 0, "valid": 0, "rejected": 0, "by_code": {}, "reason": error.sentence(&before.file) })),
+    };
+    let learned = Learned::none();
+    let context = Context {
+        plan: &plan,
+        rules: &rules,
+        learned: &learned,
+        job_id: "",
+        ingested_at: "",
+        parents: &Parents::Any,
+        issues_kept: 0,
+        render: None,
+    };
+    let found = preview::preview(bytes, &context, config.workers, |_| Ok(()))?;
+    let mut by_code = serde_json::Map::new();
+    for pair in &found.counts.pairs {
+        let sum = by_code.get(pair.code.as_str()).and_then(Value::as_u64).unwrap_or(0) + pair.count;
+        by_code.insert(pair.code.as_str().to_owned(), json!(sum));
+    }
+    Ok(json!({ "total": found.rows, "valid": found.rows - found.rejected, "rejected": found.rejected, "by_code": by_code, "rules": rules.version }))
+}
+
+/// Takes it in again: by ourselves, or through the daemon that holds the lock.
+fn apply(global: &Global, config: &Arc<Config>, before: &Report) -> Result<Value, Trouble> {
+    let report = match RootLock::take(&config.root) {
+        Ok(_lock) => {
+            let _log = logging::start(global.console_level(LogLevel::Warn), Some((&config.folders.logs, &config.log)))?;
+            let stop = Arc::new(AtomicBool::new(false));
+            let (mut writer, recovered) = Ingest::open(Arc::clone(config), Arc::new(Progress::default()), stop, "cli")?;
+            for job in recovered.again.into_iter().chain(recovered.doubtful) {
+                writer.run(&[job])?;
+            }
+            let report = daemon::replay(&mut writer, &before.job_id).map_err(Trouble::environment)?;
+            writer.close()?;
+            serde_json::to_value(report).map_err(std::io::Error::from)?
+        }
+        Err(LockError::Held { .. }) => {
+            let reply = daemon::ask(&config.root, &json!({ "command": "replay", "job": before.job_id }))?;
+            if reply["ok"] != true {
+                return Err(Trouble::environment(reply["error"].as_str().unwrap_or("the daemon did not answer").to_owned()));
+            }
+            reply["report"].clone()
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let rejected = report["rows"]["rejected"].as_u64().unwrap_or(0);
+    let total = report["rows"]["total"].as_u64().unwrap_or(0);
+    Ok(json!({ "total": total, "valid": total - rejected, "rejected": rejected, "by_code": report["issues"]["by_code"], "job_id": report["job_id"],
+               "rules": report["versions"]["rules"], "rows": report["rows"] }))
+}
+
+fn tell(global: &Global, before: &Report, after: &Value, applied: bool) -> Result<(), Trouble> {
+    let then = json!({ "total": before.rows.total, "valid": before.valid(), "rejected": before.rows.rejected, "by_code": before.issues.by_code,
+                       "rules": before.versions.rules });
+    if global.json {
+        return print_json(&json!({ "job_id": before.job_id, "file": before.file, "applied": applied, "before": then, "after": after }));
+    }
+    let row = |name: &str, key: &str| vec![name.to_owned(), then[key].to_string(), after[key].to_string()];
+    let mut rows = vec![row("rows", "total"), row("acceptable", "valid"), row("rejected", "rejected")];
+    let codes: std::collections::BTreeSet<String> = [&then["by_code"], &after["by_code"]]
+        .into_iter()
+        .filter_map(Value::as_object)
+        .flat_map(|codes| codes.keys().cloned())
+        .collect();
+    for code in codes {
+        let count = |side: &Value| side["by_code"][&code].as_u64().unwrap_or(0).to_string();
+        rows.push(vec![format!("  {code}"), count(&then), count(after)]);
+    }
+    println!("{}", before.file);
+    print!("{}", console::table(&["", "THEN", "TODAY"], &rows));
+    if let Some(reason) = after["reason"].as_str() {
+        println!("{reason}");
+    }
+    println!("{}", if applied { format!("Taken in again as job {}", after["job_id"].as_str().unwrap_or("-")) } else { "Nothing was written; --apply takes it in again".to_owned() });
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! `valhalla status`: the daemon, its queue, totals and health.
+
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{Exit, Global, Outcome, Trouble, print_json};
+use crate::config::Config;
+use crate::daemon;
+use crate::inbox::waiting_count;
+use crate::render::console::thousands;
+use crate::store::open_to_read;
+use crate::store::read::Totals;
+
+/// What the daemon is doing, and totals.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit code 0 when the daemon is running, 3 when it is not.\n\nExample:\n  valhalla status --watch")]
+pub(super) struct Status {
+    /// Show it again every second until Ctrl-C
+    #[arg(long)]
+    watch: bool,
+}
+
+impl Status {
+    pub(super) fn run(&self, global: &Global) -> Outcome {
+        let config = global.load()?;
+        loop {
+            let status = look(&config)?;
+            let is_running = status["running"] == true;
+            if global.json {
+                print_json(&status)?;
+            } else {
+                print!("{}{}", if self.watch { "\x1b[H\x1b[2J" } else { "" }, page(&status));
+            }
+            if !self.watch {
+                return Ok(if is_running { Exit::Done } else { Exit::Environment });
+            }
+            std::thread::park_timeout(Duration::from_secs(1));
+        }
+    }
+}
+
+/// Everything in one object.
+fn look(config: &Config) -> Result<Value, Trouble> {
+    let mut status = match daemon::ask(&config.root, &json!({ "command": "status" })) {
+        Ok(reply) if reply["ok"] == true => reply["status"].clone(),
+        _ => json!({ "running": false, "root": config.root, "mode": config.mode.as_str() }),
+    };
+    status["waiting"] = json!(waiting_count(&config.folders.inbox).unwrap_or(0));
+    let totals = if config.store.path.exists() { open_to_read(&config.store.path)?.totals()? } else { Totals::default() };
+    status["totals"] = json!({
+        "files": { "processed": totals.processed, "failed": totals.failed, "duplicate": totals.duplicate, "dry_run": totals.dry_runs },
+        "rows": { "total": totals.rows, "accepted_new": totals.accepted_new, "accepted_updated": totals.accepted_updated,
+                  "duplicates_in_file": totals.duplicates, "rejected": totals.rejected },
+        "leads": totals.leads,
+    });
+    Ok(status)
+}
+
+fn page(status: &Value) -> String {
+    let count = |value: &Value| thousands(value.as_u64().unwrap_or(0));
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let state = match (status["running"] == true, status["paused"].as_str()) {
+        (false, _) => "NOT RUNNING (start it with: valhalla run)".to_owned(),
+        (true, Some(why)) => format!("PAUSED: {why}"),
+        (true, None) => format!("running since {} (process {})", text(&status["started_at"]), status["pid"]),
+    };
+    let mut page = format!("root      {}\nstate     {state}\nmode      {}\nwaiting   {} files\n", text(&status["root"]), text(&status["mode"]), count(&status["waiting"]));
+    let current = &status["current"];
+    if let Some(file) = current["file"].as_str() {
+        page += &format!(
+            "now       {file}: {} rows, {} of {} KiB\n",
+            count(&current["rows_done"]),
+            thousands(current["bytes_done"].as_u64().unwrap_or(0) >> 10),
+            thousands(current["bytes_total"].as_u64().unwrap_or(0) >> 10)
+        );
+    }
+    if let Some(file) = status["last"]["file"].as_str() {
+        page += &format!("last      {file}: {} ({} rows, {} ms)\n", text(&status["last"]["fate"]), count(&status["last"]["rows"]["total"]), status["last"]["duration_ms"]);
+    }
+    let (files, rows) = (&status["totals"]["files"], &status["totals"]["rows"]);
+    page += &format!("files     {} processed, {} failed, {} duplicate\n", count(&files["processed"]), count(&files["failed"]), count(&files["duplicate"]));
+    page += &format!(
+        "rows      {} in all: {} new, {} known, {} repeated within their file, {} rejected\n",
+        count(&rows["total"]),
+        count(&rows["accepted_new"]),
+        count(&rows["accepted_updated"]),
+        count(&rows["duplicates_in_file"]),
+        count(&rows["rejected"])
+    );
+    page + &format!("leads     {}\n", count(&status["totals"]["leads"]))
+}

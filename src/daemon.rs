@@ -1,0 +1,475 @@
+//! The daemon: waits for events, looks at the inbox, and hands what is ready to `ingest`.
+//!
+//! One thread does the work, in rounds: scan, settle, claim, run, until a pass finds nothing. Events are hints that start
+//! a round early; the listing is the truth. A second thread only talks: signals and the socket. It never touches a file.
+
+mod talk;
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use serde_json::{Value, json};
+
+use crate::clock::{self, Stopwatch};
+use crate::config::{Config, Poll};
+use crate::durable::{self, Sync};
+use crate::inbox::{Arrival, Drop, Hint, PollMode, Settle, SettleRules, Verdict, Watch, display_name};
+use crate::ingest::{Ended, Fatal, Ingest, Job, Recovered, finding_code};
+use crate::journal::{AlertCode, Report, snapshot};
+use crate::lock::{LockError, RootLock};
+use crate::progress::Progress;
+use crate::risk::{self, Monitor};
+
+pub use talk::{Reply, ask, socket_path};
+
+/// Between two scans where nobody tells us about new files.
+const POLL_MS: u64 = 1000;
+/// Between two tries while the disk is full.
+const PAUSE_MS: u64 = 2000;
+/// Failures in a row of the store, the journals or the folders after which the daemon ends.
+const FAILURES_MAX: u32 = 3;
+/// Between two writings of `_STATUS.txt` when nothing changes.
+const STATUS_MS: u64 = 60_000;
+/// Least time between two snapshots.
+const SNAPSHOT_MS: u64 = 1000;
+
+/// Everything that can happen to the daemon.
+#[derive(Debug)]
+pub enum Event {
+    /// Something may be new: look.
+    Rescan,
+    /// A file came in by a rename.
+    Arrived(PathBuf),
+    /// A file was closed by its writer.
+    Closed(PathBuf),
+    /// End soon.
+    Stop,
+    /// A command asks for something that only the writer may do.
+    Request(Value, Sender<Value>),
+}
+
+/// Why the daemon ended other than by being asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// Another instance works on this root.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The machine failed several times in a row.
+    #[error(transparent)]
+    Fatal(#[from] Fatal),
+    /// The socket could not be made.
+    #[error("{path}: {source}. Remove what stands there, or choose another --root")]
+    Socket {
+        /// Where.
+        path: String,
+        /// The cause.
+        source: std::io::Error,
+    },
+}
+
+/// How the daemon is told to end, from a signal or from whoever embeds it.
+#[derive(Debug, Clone)]
+pub struct Shutdown {
+    stop: Arc<AtomicBool>,
+    events: Sender<Event>,
+    inbox: Receiver<Event>,
+}
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        let (events, inbox) = bounded(1024);
+        Self { stop: Arc::new(AtomicBool::new(false)), events, inbox }
+    }
+}
+
+impl Shutdown {
+    /// Asks the daemon to end: it finishes or abandons what it has in hand, and abandoning is safe.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let _ = self.events.try_send(Event::Stop); // full: the flag is seen all the same
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// Runs until `shutdown`. Takes the root's lock, recovers, and then takes in whatever is dropped.
+///
+/// # Errors
+/// [`DaemonError`].
+pub fn run(config: Arc<Config>, shutdown: &Shutdown) -> Result<(), DaemonError> {
+    let _lock = RootLock::take(&config.root)?;
+    let progress = Arc::new(Progress::default());
+    let talker = talk::start(&config, &progress, shutdown).map_err(|source| DaemonError::Socket {
+        path: socket_path(&config.root).display().to_string(),
+        source,
+    })?;
+    let ended = work(&config, &progress, shutdown);
+    talker.end();
+    ended
+}
+
+/// Opens, works, and opens anew after trouble, until asked to end or until trouble does not end.
+fn work(config: &Arc<Config>, progress: &Arc<Progress>, shutdown: &Shutdown) -> Result<(), DaemonError> {
+    let mut failures = 0;
+    let mut told = Vec::new();
+    loop {
+        let result = Ingest::open(Arc::clone(config), Arc::clone(progress), Arc::clone(&shutdown.stop), "daemon").and_then(|(ingest, recovered)| {
+            let mut daemon = Daemon::new(config, progress, shutdown, ingest, recovered);
+            daemon.ingest.raise(&std::mem::take(&mut told))?;
+            daemon.rounds(&mut failures)?;
+            daemon.end()
+        });
+        let Err(fatal) = result else { return Ok(()) };
+        if shutdown.is_stopping() {
+            tracing::warn!(%fatal, "ended with trouble; the next start goes on where it was");
+            return Ok(());
+        }
+        if fatal.is_full() {
+            tracing::error!(%fatal, "paused");
+            progress.pause(Some("disk full".to_owned()));
+            if told.is_empty() {
+                told.push((AlertCode::DiskFull, fatal.to_string()));
+            }
+        } else {
+            failures += 1;
+            tracing::error!(%fatal, failures, "trouble; opening everything anew");
+            told.push((AlertCode::StoreFault, fatal.to_string()));
+            if failures >= FAILURES_MAX {
+                return Err(fatal.into());
+            }
+        }
+        write_status(config, progress, 0);
+        wait_for_stop(shutdown, PAUSE_MS);
+        progress.pause(None);
+    }
+}
+
+struct Daemon<'d> {
+    config: &'d Arc<Config>,
+    progress: &'d Arc<Progress>,
+    shutdown: &'d Shutdown,
+    ingest: Ingest,
+    settle: Settle,
+    watch: Option<Watch>,
+    monitor: Monitor,
+    clock: Stopwatch,
+    arrivals: HashMap<PathBuf, Arrival>,
+    /// Claimed drops of an earlier run, or that the program failed at: taken before anything new.
+    again: Vec<Job>,
+    /// Drops found unfinished several times: taken last, alone.
+    doubtful: Vec<Job>,
+    /// Files that a dry run has told, so that they are not opened at every scan.
+    dry_told: HashSet<PathBuf>,
+    look_again_at: Option<u64>,
+    status_at: u64,
+    snapshot_at: u64,
+    monitor_at: u64,
+}
+
+impl<'d> Daemon<'d> {
+    fn new(config: &'d Arc<Config>, progress: &'d Arc<Progress>, shutdown: &'d Shutdown, ingest: Ingest, recovered: Recovered) -> Self {
+        let rules = SettleRules { settle_ms: config.watch.settle_ms, settle_unknown_ms: config.watch.settle_unknown_ms };
+        Self {
+            config,
+            progress,
+            shutdown,
+            ingest,
+            settle: Settle::new(rules),
+            watch: None,
+            monitor: Monitor::default(),
+            clock: Stopwatch::start(),
+            arrivals: HashMap::new(),
+            again: recovered.again,
+            doubtful: recovered.doubtful,
+            dry_told: HashSet::new(),
+            look_again_at: None,
+            status_at: 0,
+            snapshot_at: 0,
+            monitor_at: 0,
+        }
+    }
+
+    /// Rounds until asked to end.
+    fn rounds(&mut self, failures: &mut u32) -> Result<(), Fatal> {
+        self.watch_inbox()?;
+        tracing::info!(root = %self.config.root.display(), mode = self.config.mode.as_str(), "running");
+        self.write_snapshots(true);
+        while !self.shutdown.is_stopping() {
+            self.round()?;
+            *failures = 0;
+            self.keep_time();
+            self.wait();
+        }
+        Ok(())
+    }
+
+    /// Takes in everything that is ready, until a pass finds nothing.
+    fn round(&mut self) -> Result<(), Fatal> {
+        while !self.again.is_empty() && !self.shutdown.is_stopping() {
+            let jobs = vec![self.again.remove(0)]; // alone: if it kills us, it takes nothing with it
+            self.run(&jobs)?;
+        }
+        loop {
+            let ready = self.look()?;
+            if ready.is_empty() || self.shutdown.is_stopping() {
+                break;
+            }
+            if self.config.mode.is_dry_run() {
+                self.dry_run(&ready)?;
+                break;
+            }
+            self.take(&ready)?;
+        }
+        if let Some(job) = self.doubtful.pop().filter(|_| !self.shutdown.is_stopping()) {
+            self.run(&[job])?;
+            self.look_again_at = Some(self.clock.elapsed_ms() + PAUSE_MS);
+        }
+        Ok(())
+    }
+
+    /// Scans the inbox; the drops that are complete, oldest first.
+    fn look(&mut self) -> Result<Vec<Drop>, Fatal> {
+        self.drain_events();
+        let scan = self.ingest.spool().scan()?;
+        if scan.inbox_changed {
+            tracing::warn!(inbox = %self.config.folders.inbox.display(), "the inbox is another folder than before, watching it anew");
+            self.watch_inbox()?;
+        }
+        let now = self.clock.elapsed_ms();
+        if scan.new_folders || scan.more {
+            self.look_again_at = Some(now + self.config.watch.settle_ms);
+        }
+        let mut alerts = Vec::new();
+        for ignored in scan.ignored.iter().filter(|ignored| ignored.first_time) {
+            tracing::info!(file = %display_name(&ignored.path), why = %ignored.why, "ignored");
+            if ignored.why.is_alert() {
+                alerts.push((AlertCode::NotARegularFile, format!("{}: {}", display_name(&ignored.path), ignored.why)));
+            }
+        }
+        for finding in self.ingest.spool().take_findings() {
+            tracing::warn!(%finding);
+            alerts.push((finding_code(&finding), finding.to_string()));
+        }
+        if scan.inbox_changed {
+            alerts.push((AlertCode::InboxReplaced, "the inbox was removed, renamed or mounted over; it is watched anew".to_owned()));
+        }
+        self.ingest.raise(&alerts)?;
+        self.settle.forget_missing(scan.drops.iter().map(|drop| drop.rel.as_path()));
+        self.progress.wait(scan.drops.len() as u64);
+        let mut ready = Vec::new();
+        for drop in scan.drops {
+            let arrival = self.arrivals.get(&drop.rel).copied().unwrap_or(Arrival::Listed);
+            let proof = self.ingest.spool().writer_proof(&drop);
+            if self.settle.observe(&drop.rel, drop.look, proof, arrival, now) == Verdict::Ready {
+                ready.push(drop);
+            }
+        }
+        self.arrivals.clear();
+        if self.config.mode.is_dry_run() {
+            ready.retain(|drop| !self.dry_told.contains(&drop.rel));
+        }
+        Ok(ready)
+    }
+
+    /// Claims and runs group after group.
+    fn take(&mut self, ready: &[Drop]) -> Result<(), Fatal> {
+        let mut rest = ready;
+        while !rest.is_empty() && !self.shutdown.is_stopping() {
+            let (jobs, looked_at) = self.ingest.claim(rest)?;
+            rest.iter().take(looked_at).for_each(|drop| self.settle.forget(&drop.rel));
+            rest = &rest[looked_at..];
+            self.progress.wait(rest.len() as u64);
+            if !jobs.is_empty() {
+                self.run(&jobs)?;
+            }
+            self.keep_time();
+        }
+        Ok(())
+    }
+
+    fn run(&mut self, jobs: &[Job]) -> Result<(), Fatal> {
+        for ended in self.ingest.run(jobs)? {
+            match ended {
+                Ended::Done(report) => self.progress.end(&report),
+                Ended::Waits { again: Some(job), .. } => self.again.push(*job),
+                Ended::Waits { .. } => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks and reports files where they lie, each once.
+    fn dry_run(&mut self, ready: &[Drop]) -> Result<(), Fatal> {
+        for drop in ready {
+            let path = self.config.folders.inbox.join(&drop.rel);
+            if !self.ingest.is_told(&path)? {
+                let job = self.ingest.job_in_place(&path, true)?;
+                self.run(&[job])?;
+            }
+            self.dry_told.insert(drop.rel.clone());
+        }
+        Ok(())
+    }
+
+    fn watch_inbox(&mut self) -> Result<(), Fatal> {
+        self.watch = None;
+        let mode = match self.config.watch.poll {
+            Poll::Auto => PollMode::Auto,
+            Poll::Always => PollMode::Always,
+        };
+        let events = self.shutdown.events.clone();
+        let on_hint = move |hint| {
+            let event = match hint {
+                Hint::Rescan => Event::Rescan,
+                Hint::Arrived(path) => Event::Arrived(path),
+                Hint::Closed(path) => Event::Closed(path),
+            };
+            // Full: a round is due anyway, and it lists everything.
+            if let Err(TrySendError::Disconnected(_)) = events.try_send(event) {}
+        };
+        match Watch::start(&self.config.folders.inbox, mode, on_hint) {
+            Ok(watch) => {
+                if let Some(warning) = watch.warning() {
+                    tracing::warn!(warning, "polling instead");
+                    let detail = warning.to_owned();
+                    self.ingest.raise(&[(AlertCode::WatcherDegraded, detail)])?;
+                }
+                self.watch = Some(watch);
+            }
+            Err(error) => tracing::warn!(%error, "cannot watch the inbox now, looking at it every second"),
+        }
+        self.dry_told.clear();
+        Ok(())
+    }
+
+    /// Waits for the next event, or until something is due.
+    fn wait(&mut self) {
+        let now = self.clock.elapsed_ms();
+        let is_polling = self.watch.as_ref().is_none_or(Watch::polling);
+        let scan_ms = if is_polling { POLL_MS } else { self.config.watch.rescan_seconds * 1000 };
+        let due = [self.settle.next_deadline(), self.look_again_at.take(), Some(now + scan_ms), Some(self.monitor_at), Some(self.status_at)];
+        let until = due.into_iter().flatten().min().unwrap_or(now).max(now);
+        if !self.again.is_empty() {
+            return wait_for_stop(self.shutdown, 100);
+        }
+        if let Ok(event) = self.shutdown.inbox.recv_timeout(Duration::from_millis((until - now).max(1))) {
+            self.hear(event);
+        }
+    }
+
+    fn drain_events(&mut self) {
+        while let Ok(event) = self.shutdown.inbox.try_recv() {
+            self.hear(event);
+        }
+    }
+
+    fn hear(&mut self, event: Event) {
+        match event {
+            Event::Rescan | Event::Stop => {}
+            Event::Arrived(path) => drop(self.arrivals.insert(path, Arrival::Renamed)),
+            Event::Closed(path) => drop(self.arrivals.entry(path).or_insert(Arrival::Closed)),
+            Event::Request(request, reply) => {
+                let answer = self.answer(&request);
+                let _ = reply.send(answer); // whoever asked may have gone
+            }
+        }
+    }
+
+    /// Does for a command what only the writer may do.
+    fn answer(&mut self, request: &Value) -> Value {
+        let done = match request["command"].as_str() {
+            Some("replay") => replay(&mut self.ingest, request["job"].as_str().unwrap_or_default()),
+            other => Err(format!("unknown command {}", other.unwrap_or("(none)"))),
+        };
+        match done {
+            Ok(report) => {
+                self.progress.end(&report);
+                json!({ "ok": true, "report": report })
+            }
+            Err(why) => json!({ "ok": false, "error": why }),
+        }
+    }
+
+    /// Derived files that are due.
+    fn keep_time(&mut self) {
+        let now = self.clock.elapsed_ms();
+        if now >= self.status_at {
+            self.status_at = now + STATUS_MS;
+            write_status(self.config, self.progress, self.progress.look().state.waiting);
+        }
+        if now >= self.monitor_at || now >= self.snapshot_at + SNAPSHOT_MS {
+            self.monitor_at = now + self.config.risk.monitor_seconds * 1000;
+            self.snapshot_at = now;
+            self.write_snapshots(true);
+        }
+    }
+
+    fn write_snapshots(&mut self, is_active: bool) {
+        let look = self.progress.look();
+        let logs = &self.config.folders.logs;
+        let results = self.monitor.results(self.config, &look, is_active);
+        let execution = look.state.last.as_deref().map(|report| risk::execution(self.config, report));
+        let written = snapshot::write(logs, &results).and_then(|()| execution.map_or(Ok(()), |execution| snapshot::write(logs, &execution)));
+        if let Err(error) = written {
+            tracing::warn!(%error, "a snapshot could not be written; it is derived and will be written again");
+        }
+    }
+
+    fn end(mut self) -> Result<(), Fatal> {
+        self.write_snapshots(false);
+        let text = format!("Stopped {}\n", clock::local_short(clock::now_ms()));
+        let _ = durable::replace_file(&status_path(self.config), text.as_bytes(), 0o644, Sync::No); // derived
+        tracing::info!("stopped");
+        self.ingest.close()
+    }
+}
+
+/// Takes the archived file of a job in again, under today's rules.
+///
+/// # Errors
+/// A sentence for whoever asked.
+pub fn replay(ingest: &mut Ingest, job: &str) -> Result<Report, String> {
+    let past = ingest.store().find_job(job).map_err(|error| error.to_string())?.ok_or_else(|| format!("no job or file '{job}' is known"))?;
+    let report: Report = serde_json::from_str(&past.report).map_err(|error| error.to_string())?;
+    let archived = archived_file(ingest, &report)?;
+    let job = ingest.job_of_replay(&report, &archived).map_err(|error| error.to_string())?;
+    match ingest.run(&[job]).map_err(|error| error.to_string())?.pop() {
+        Some(Ended::Done(report)) => Ok(*report),
+        Some(Ended::Waits { file, why, .. }) => Err(format!("{file}: {why}")),
+        None => Err("nothing was done".to_owned()),
+    }
+}
+
+fn archived_file(ingest: &Ingest, report: &Report) -> Result<PathBuf, String> {
+    let place = report.archived_as.as_ref().ok_or_else(|| format!("{} was never archived: its original stayed with its owner", report.file))?;
+    let place = place.parse().map_err(|error| format!("{error}"))?;
+    let path = ingest.spool().path(&place);
+    if path.exists() { Ok(path) } else { Err(format!("{} is no longer in the archive", path.display())) }
+}
+
+/// `processed/_STATUS.txt`: whether anything is taken in, for people who only see the shared folders.
+fn write_status(config: &Config, progress: &Progress, waiting: u64) {
+    let text = match progress.look().state.paused {
+        Some(why) => format!("PAUSED: {why}\n"),
+        None => format!("Running {}, waiting {waiting}\n", clock::local_short(clock::now_ms())),
+    };
+    // Derived, and written again within a minute: a full disk is told elsewhere.
+    let _ = durable::replace_file(&status_path(config), text.as_bytes(), 0o644, Sync::No);
+}
+
+fn status_path(config: &Config) -> PathBuf {
+    Path::join(&config.folders.processed, "_STATUS.txt")
+}
+
+fn wait_for_stop(shutdown: &Shutdown, ms: u64) {
+    let waited = Stopwatch::start();
+    while !shutdown.is_stopping() && waited.elapsed_ms() < ms {
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}

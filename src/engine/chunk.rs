@@ -1,0 +1,348 @@
+//! What one worker does with one chunk: parse, check, stage, tally. A pure function of bytes, plan, rules and snapshot.
+//!
+//! Rows and lines are counted from the chunk's own start; the committer, which takes the outcomes in the file's order,
+//! adds what came before. Nothing here knows how the file was cut.
+
+use std::collections::HashSet;
+
+use csv::ByteRecord;
+use uuid::Uuid;
+
+use super::check::{self, RawRow};
+use super::dialect::{self, Dialect};
+use super::lead::{IssueCode, Lead, LeadBatch, RowIssue};
+use super::learned::Learned;
+use super::plan::Plan;
+use super::quality::RowTally;
+use super::rejects::{self, Origin, RejectBatch, RowOf};
+use super::rules::Rules;
+use super::split;
+use super::stages::{self, Staged};
+
+/// Bytes of the file, cut so that records are whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Chunk {
+    /// Whole records.
+    Records(Vec<u8>),
+    /// Lines in which a quote means nothing, because it is never closed.
+    Literal(Vec<u8>),
+    /// A record beyond the limit: only where it stood is kept.
+    Oversize {
+        /// Offset of its first byte in the file.
+        offset: u64,
+        /// Lines it had.
+        lines: u64,
+    },
+}
+
+/// What every chunk of a job is read with.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// How the file is read.
+    pub plan: &'a Plan,
+    /// What its rows are held to.
+    pub rules: &'a Rules,
+    /// What history says.
+    pub learned: &'a Learned,
+    /// This job, as it is written beside rejected rows.
+    pub job_id: &'a str,
+    /// When this job began, RFC 3339 in UTC.
+    pub ingested_at: &'a str,
+    /// Earlier jobs whose rejected rows may come back.
+    pub parents: &'a Parents,
+    /// Issues kept with their texts, per chunk; all are counted.
+    pub issues_kept: usize,
+    /// Renders an accepted lead, but for its row number, for a file of leads.
+    pub render: Option<Render>,
+}
+
+/// Appends what follows the row number of a lead's line.
+pub type Render = fn(&Lead<'_>, &Staged<'_>, &Context<'_>, &mut Vec<u8>);
+
+/// Which jobs a returning row may come from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Parents {
+    /// Whatever it says: there is no store to ask (`check`).
+    #[default]
+    Any,
+    /// Only these.
+    Known(HashSet<Uuid>),
+}
+
+impl Parents {
+    fn knows(&self, job: Uuid) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Known(jobs) => jobs.contains(&job),
+        }
+    }
+}
+
+/// What came of a chunk.
+#[derive(Debug, Default)]
+pub struct ChunkOutcome {
+    /// Data records, rejected ones included, empty ones not.
+    pub rows: u64,
+    /// Physical lines.
+    pub lines: u64,
+    /// Rows that passed, staged.
+    pub leads: LeadBatch,
+    /// For a returning rejects file: where each lead came from, in step with `leads`.
+    pub origins: Vec<Option<RowOf>>,
+    /// Rows that did not pass, rendered for the rejects file.
+    pub rejects: RejectBatch,
+    /// The first issues with their texts.
+    pub issues: Vec<RowIssue>,
+    /// All issues, counted.
+    pub issue_counts: IssueCounts,
+    /// Counts over the valid rows.
+    pub tally: RowTally,
+    /// For a file of leads: what follows the row number, with its end for each lead.
+    pub rendered: Vec<u8>,
+    /// Ends of the parts of `rendered`, in step with `leads`.
+    pub rendered_ends: Vec<usize>,
+}
+
+/// Issues by column and code. Few distinct pairs, so a list serves better than a map.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IssueCounts {
+    /// Column as written, code, how many, and the first rows it was found in.
+    pub pairs: Vec<IssueCount>,
+    /// Rows with a missing required field.
+    pub rows_missing_fields: u64,
+}
+
+/// How often one code was found in one column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssueCount {
+    /// Column as written, empty for the row as a whole.
+    pub column: String,
+    /// The code.
+    pub code: IssueCode,
+    /// How often.
+    pub count: u64,
+    /// The first few rows.
+    pub rows: Vec<u64>,
+}
+
+/// Example rows kept for each pair.
+const EXAMPLE_ROWS: usize = 5;
+/// Distinct pairs that are told apart; a file cannot make more columns than its header has.
+const PAIRS: usize = 4096;
+
+impl IssueCounts {
+    fn add_row(&mut self, issues: &[RowIssue]) {
+        self.rows_missing_fields += u64::from(issues.iter().any(|issue| issue.code == IssueCode::MissingField));
+        for issue in issues {
+            self.add(&issue.column, issue.code, 1, std::iter::once(issue.row));
+        }
+    }
+
+    /// Adds a later chunk's counts, whose rows follow `rows_before` others.
+    pub fn merge(&mut self, other: &Self, rows_before: u64) {
+        self.rows_missing_fields += other.rows_missing_fields;
+        for pair in &other.pairs {
+            self.add(&pair.column, pair.code, pair.count, pair.rows.iter().map(|row| row + rows_before));
+        }
+    }
+
+    fn add(&mut self, column: &str, code: IssueCode, count: u64, rows: impl Iterator<Item = u64>) {
+        let found = self.pairs.iter_mut().position(|pair| pair.code == code && pair.column == column);
+        let at = found.unwrap_or_else(|| {
+            if self.pairs.len() < PAIRS {
+                self.pairs.push(IssueCount { column: column.to_owned(), code, count: 0, rows: Vec::new() });
+            }
+            self.pairs.len() - 1
+        });
+        let pair = &mut self.pairs[at];
+        pair.count += count;
+        let room = EXAMPLE_ROWS.saturating_sub(pair.rows.len());
+        pair.rows.extend(rows.take(room));
+    }
+}
+
+/// Does all the work on one chunk.
+#[must_use]
+pub fn run(chunk: &Chunk, context: &Context<'_>) -> ChunkOutcome {
+    let mut work = Work { context, outcome: ChunkOutcome::default(), issues: Vec::new(), restored: ByteRecord::new() };
+    match chunk {
+        Chunk::Records(bytes) => work.read(bytes, &context.plan.layout.dialect),
+        Chunk::Literal(bytes) => {
+            work.read(bytes, &Dialect { quote: None, ..context.plan.layout.dialect });
+            work.outcome.tally.repaired = work.outcome.tally.valid;
+        }
+        Chunk::Oversize { offset, lines } => work.reject_oversize(*offset, *lines),
+    }
+    work.outcome
+}
+
+struct Work<'a> {
+    context: &'a Context<'a>,
+    outcome: ChunkOutcome,
+    issues: Vec<RowIssue>,
+    restored: ByteRecord,
+}
+
+impl Work<'_> {
+    fn read(&mut self, bytes: &[u8], dialect: &Dialect) {
+        let mut reader = dialect::reader(bytes, dialect);
+        let mut record = ByteRecord::new();
+        let mut position = LinePosition { bytes, at: 0, line: 1 };
+        while reader.read_byte_record(&mut record).expect("reading from memory cannot fail") {
+            let start = record.position().map_or(0, csv::Position::byte);
+            let line = position.line_of_record_at(usize::try_from(start).expect("an offset in memory"));
+            self.take(&record, line);
+        }
+        self.outcome.lines = split::count_lines(bytes);
+    }
+
+    /// One record: skipped when empty, else a lead or a rejected row.
+    fn take(&mut self, record: &ByteRecord, line: u64) {
+        let plan = self.context.plan;
+        if !plan.reimport {
+            return self.take_row(record, line, None);
+        }
+        let mut restored = std::mem::take(&mut self.restored);
+        let parents = self.context.parents;
+        let origin = rejects::restore(record, plan.mapping.columns.len(), |job| parents.knows(job), &mut restored);
+        self.take_row(&restored, line, origin);
+        self.restored = restored;
+    }
+
+    fn take_row(&mut self, record: &ByteRecord, line: u64, origin: Option<RowOf>) {
+        if check::is_blank(record) {
+            return;
+        }
+        self.outcome.rows += 1;
+        self.outcome.tally.formula_cells += formula_cells(record);
+        let raw = RawRow { row: self.outcome.rows, line, record };
+        self.issues.clear();
+        if check::check(&raw, self.context.plan, self.context.rules, &mut self.issues, &mut self.outcome.leads) {
+            self.stage();
+            if self.context.plan.reimport {
+                self.outcome.origins.push(origin);
+            }
+        } else {
+            self.reject(record, origin);
+        }
+    }
+
+    /// Takes the lead just accepted through the six stages.
+    fn stage(&mut self) {
+        let index = self.outcome.leads.len() - 1;
+        let context = self.context;
+        let lead = self.outcome.leads.lead(index, &context.plan.mapping.extra_names);
+        let staged = stages::run(&lead, &[], context.rules, context.learned);
+        self.outcome.tally.add(&lead);
+        if let Some(render) = context.render {
+            render(&lead, &staged, context, &mut self.outcome.rendered);
+            self.outcome.rendered_ends.push(self.outcome.rendered.len());
+        }
+        let mark = staged.mark();
+        self.outcome.leads.set_mark(index, mark);
+    }
+
+    fn reject(&mut self, record: &ByteRecord, origin: Option<RowOf>) {
+        let plan = self.context.plan;
+        let errors: Vec<&str> = self.issues.iter().map(|issue| issue.message.as_str()).collect();
+        let origin = origin.map_or(Origin::Here(self.outcome.rows), Origin::Earlier);
+        let (columns, delimiter) = (plan.mapping.columns.len(), plan.layout.dialect.delimiter);
+        self.outcome.rejects.push(record, columns, delimiter, origin, &errors.join(" | "), self.context.job_id);
+        self.outcome.issue_counts.add_row(&self.issues);
+        let room = self.context.issues_kept.saturating_sub(self.outcome.issues.len());
+        self.outcome.issues.extend(self.issues.drain(..).take(room));
+    }
+
+    fn reject_oversize(&mut self, offset: u64, lines: u64) {
+        self.outcome.rows = 1;
+        self.outcome.lines = lines;
+        let limit = self.context.rules.limits.record_bytes;
+        let message = format!("Record too long: the record at byte {offset} has more than {limit} bytes and was not read");
+        self.issues.push(RowIssue { row: 1, line: 1, column: String::new(), code: IssueCode::FieldTooLong, message });
+        self.reject(&ByteRecord::new(), None);
+    }
+}
+
+/// Cells that a spreadsheet would run.
+fn formula_cells(record: &ByteRecord) -> u64 {
+    let suspect = |cell: &&[u8]| matches!(cell.first(), Some(b'=' | b'@' | b'\t' | b'\r' | b'+' | b'-'));
+    record.iter().filter(suspect).filter(|cell| std::str::from_utf8(cell).is_ok_and(rejects::is_formula)).count() as u64
+}
+
+/// Walks over a chunk counting lines, one step for each record.
+struct LinePosition<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    line: u64,
+}
+
+impl LinePosition<'_> {
+    /// The line of the record that the parser says starts at `start`: it counts the line ends before it to the record.
+    fn line_of_record_at(&mut self, start: usize) -> u64 {
+        let skipped = self.bytes[start..].iter().position(|b| !matches!(b, b'\r' | b'\n')).unwrap_or(0);
+        let start = start + skipped;
+        self.line += split::count_lines(&self.bytes[self.at..start]);
+        self.at = start;
+        self.line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::plan;
+
+    struct Read {
+        rows: u64,
+        lines: u64,
+        leads: Vec<(u64, u64, String)>,
+        issues: Vec<(u64, u64, &'static str)>,
+    }
+
+    fn read(text: &str) -> Read {
+        let (rules, learned) = (Rules::default(), Learned::none());
+        let plan = plan::decide(text.as_bytes(), true, &rules, "csv").expect("a plan");
+        let context =
+            Context { plan: &plan, rules: &rules, learned: &learned, job_id: "job", ingested_at: "", parents: &Parents::Any, issues_kept: 100, render: None };
+        let outcome = run(&Chunk::Records(text.as_bytes()[plan.layout.data_start..].to_vec()), &context);
+        let leads = (0..outcome.leads.len()).map(|at| outcome.leads.lead(at, &plan.mapping.extra_names));
+        Read {
+            rows: outcome.rows,
+            lines: outcome.lines,
+            leads: leads.map(|lead| (lead.row, lead.line, lead.name.to_owned())).collect(),
+            issues: outcome.issues.iter().map(|issue| (issue.row, issue.line, issue.code.as_str())).collect(),
+        }
+    }
+
+    #[test]
+    fn rows_and_lines_are_counted_as_a_person_would() {
+        let read = read("name,email,value\r\nA,a@b.co,1\r\n\r\n,,\r\n\"B\r\nb\",b@b.co,2\r\nC,c,3\r\nD,d@b.co,4");
+        assert_eq!((read.rows, read.lines), (4, 6));
+        let names: Vec<(u64, u64, &str)> = read.leads.iter().map(|(row, line, name)| (*row, *line, name.as_str())).collect();
+        assert_eq!(names, [(1, 1, "A"), (2, 4, "B\r\nb"), (4, 7, "D")]);
+        assert_eq!(read.issues, [(3, 6, "invalid_email")]);
+    }
+
+    #[test]
+    fn a_record_beyond_the_limit_is_a_rejected_row() {
+        let (rules, learned) = (Rules::default(), Learned::none());
+        let plan = plan::decide(b"name,email,value\n", true, &rules, "csv").expect("a plan");
+        let context =
+            Context { plan: &plan, rules: &rules, learned: &learned, job_id: "job", ingested_at: "", parents: &Parents::Any, issues_kept: 1, render: None };
+        let outcome = run(&Chunk::Oversize { offset: 17, lines: 1 }, &context);
+        assert_eq!((outcome.rows, outcome.rejects.len(), outcome.lines), (1, 1, 1));
+        assert!(outcome.issues[0].message.contains("byte 17"));
+    }
+
+    #[test]
+    fn counts_merge_with_their_rows_moved() {
+        let mut counts = IssueCounts::default();
+        let issue = |row| RowIssue { row, line: row, column: "email".into(), code: IssueCode::InvalidEmail, message: String::new() };
+        counts.add_row(&[issue(3)]);
+        let mut all = IssueCounts::default();
+        all.merge(&counts, 10);
+        all.merge(&counts, 20);
+        assert_eq!(all.pairs.len(), 1);
+        assert_eq!((all.pairs[0].count, all.pairs[0].rows.clone()), (2, vec![13, 23]));
+    }
+}

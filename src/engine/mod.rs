@@ -1,0 +1,26 @@
+//! The pure core: bytes in, values out. No file, network, clock, environment or global state.
+//!
+//! In reading order: what is decided once per file ([`plan`], from [`decode`], [`dialect`] and [`headers`]); how bytes
+//! become chunks of whole records ([`split`]); what one worker does with a chunk ([`chunk`]); how a row becomes a
+//! [`Lead`](lead::Lead) or a list of issues ([`check`], with [`email`], [`phone`] and [`decimal`]); the six [`stages`];
+//! the file's [`quality`]; and the rows given back to people ([`rejects`]).
+//!
+//! Because a chunk is a pure function of its bytes, the plan, the rules and the snapshot, the same file gives the same
+//! result in any chunking, on any number of workers, on any machine.
+
+pub mod check;
+pub mod chunk;
+pub mod decimal;
+pub mod decode;
+pub mod dialect;
+pub mod email;
+pub mod headers;
+pub mod lead;
+pub mod learned;
+pub mod phone;
+pub mod plan;
+pub mod quality;
+pub mod rejects;
+pub mod rules;
+pub mod split;
+pub mod stages;

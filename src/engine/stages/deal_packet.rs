@@ -1,0 +1,141 @@
+//! Stage 3, deal packet: what a salesperson needs on one page, what is missing, and what to do next.
+//!
+//! The words for people are made by `render/`; here stand the facts. An offer comes only from a configured
+//! after-repair-value column, never from the budget or the asking price.
+
+use uuid::Uuid;
+
+use crate::engine::decimal::{self, Decimal, DecimalMark};
+use crate::engine::email;
+use crate::engine::lead::{Field, FieldSet, Lead};
+use crate::engine::rules::{PacketRules, Rules};
+
+/// The facts of one deal packet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DealPacket {
+    /// Required fields that the lead does not have; the packet is `pending` while there are any.
+    pub missing: FieldSet,
+    /// Index of the value band, 0 for the lowest; `None` without a value.
+    pub band: Option<usize>,
+    /// What to offer, or why that cannot be said.
+    pub offer: Result<Decimal, NoOffer>,
+    /// What to be careful about.
+    pub risks: Vec<Risk>,
+}
+
+/// Why there is no offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoOffer {
+    /// `[packet] arv` names no column.
+    NotConfigured,
+    /// The lead has no after-repair value in that column.
+    NoArv,
+    /// Repairs and fee leave nothing to offer, or the figures do not fit.
+    NothingLeft,
+}
+
+impl NoOffer {
+    /// The reason in words.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::NotConfigured => "no after-repair value column is configured ([packet] arv)",
+            Self::NoArv => "this lead has no after-repair value",
+            Self::NothingLeft => "repairs and fee leave nothing to offer",
+        }
+    }
+}
+
+/// Something in the row to be careful about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Risk {
+    /// The address is at a provider where anyone can get one.
+    FreeMail,
+    /// The domain looks like a slip of a common one.
+    MailSlip,
+    /// The phone cannot be read as a number.
+    PhoneUnreadable,
+    /// There is no phone at all.
+    NoPhone,
+}
+
+impl Risk {
+    /// The risk in words.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::FreeMail => "free-mail address",
+            Self::MailSlip => "the e-mail domain looks misspelt",
+            Self::PhoneUnreadable => "the phone cannot be read as a number",
+            Self::NoPhone => "no phone number",
+        }
+    }
+}
+
+impl DealPacket {
+    /// Whether nothing required is missing.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.missing.is_empty()
+    }
+}
+
+/// The id of a lead's packet: UUIDv5 in the namespace of the lead's own id.
+#[must_use]
+pub fn packet_id(lead_id: Uuid) -> Uuid {
+    Uuid::new_v5(&lead_id, b"deal-packet")
+}
+
+/// Gathers the facts.
+#[must_use]
+pub fn prepare(lead: &Lead<'_>, rules: &Rules) -> DealPacket {
+    let packet = &rules.packet;
+    DealPacket {
+        missing: packet.required.iter().filter(|field| !has(lead, *field)).collect(),
+        band: lead.value.map(|value| packet.bands.partition_point(|bound| bound.micros() <= value.micros())),
+        offer: offer(lead, packet),
+        risks: risks(lead),
+    }
+}
+
+fn has(lead: &Lead<'_>, field: Field) -> bool {
+    match field {
+        Field::Name => !lead.name.is_empty(),
+        Field::Email => !lead.email.is_empty(),
+        Field::Value => lead.value.is_some(),
+        Field::Location => !lead.location.is_empty(),
+        Field::Phone => !lead.phone.is_empty(),
+        Field::Source => lead.source_given,
+    }
+}
+
+/// `offer_ratio` of the after-repair value, less repairs and fee.
+fn offer(lead: &Lead<'_>, packet: &PacketRules) -> Result<Decimal, NoOffer> {
+    let amount = |column: &str| {
+        let cell = lead.extra.get(column)?.trim();
+        decimal::read_amount(cell, DecimalMark::Unknown).ok().map(|amount| amount.value)
+    };
+    let column = packet.arv_column.as_deref().ok_or(NoOffer::NotConfigured)?;
+    let arv = amount(column).filter(|arv| arv.is_positive()).ok_or(NoOffer::NoArv)?;
+    let zero = Decimal::new(0, 0).expect("zero");
+    let repairs = packet.repairs_column.as_deref().and_then(amount).unwrap_or(zero);
+    let share = arv.times(packet.offer_ratio).ok_or(NoOffer::NothingLeft)?;
+    let offer = share.minus(repairs).and_then(|left| left.minus(packet.fee));
+    offer.filter(|offer| offer.is_positive()).ok_or(NoOffer::NothingLeft)
+}
+
+fn risks(lead: &Lead<'_>) -> Vec<Risk> {
+    let mut risks = Vec::new();
+    if email::is_free_mail(lead.email) {
+        risks.push(Risk::FreeMail);
+    }
+    if email::meant_domain(lead.email).is_some() {
+        risks.push(Risk::MailSlip);
+    }
+    if lead.phone.is_empty() {
+        risks.push(Risk::NoPhone);
+    } else if !lead.phone_reads {
+        risks.push(Risk::PhoneUnreadable);
+    }
+    risks
+}

@@ -1,0 +1,125 @@
+//! Stage 6, lead scoring: 0 to 100 points from four parts that add up exactly, and a tier.
+//!
+//! Each part is rounded half to even to integer hundredths and the score is their integer sum. An unknown part gives half
+//! its weight and is listed, so that what is not known neither lifts nor sinks a lead unseen.
+
+use super::clone_readiness::CloneReadiness;
+use super::outcome::Outcome;
+use crate::engine::email;
+use crate::engine::lead::Lead;
+use crate::engine::learned::Learned;
+use crate::engine::rules::{Rules, ScoreRules};
+
+/// The score of one lead.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LeadScore {
+    /// Hundredths of a point, 0 to 10 000: the sum of the contributions.
+    pub hundredths: u16,
+    /// A to D.
+    pub tier: Tier,
+    /// Outcome, value, quality of the row, clone readiness.
+    pub contributions: [Contribution; 4],
+    /// Whether the lead is to be worked whatever its tier.
+    pub explore: bool,
+}
+
+/// One part of a score.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Contribution {
+    /// `outcome`, `value`, `quality` or `clone_readiness`.
+    pub part: &'static str,
+    /// Hundredths of a point.
+    pub hundredths: u16,
+    /// Its weight in hundredths of a point.
+    pub weight: u16,
+    /// What it was computed from, 0 to 1; `None` is unknown, and half the weight was given.
+    pub input: Option<f64>,
+}
+
+/// A to D.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tier {
+    /// Work first.
+    A,
+    /// Work next.
+    B,
+    /// Work when there is time.
+    C,
+    /// Work last.
+    D,
+}
+
+impl Tier {
+    /// All four, best first.
+    pub const ALL: [Tier; 4] = [Tier::A, Tier::B, Tier::C, Tier::D];
+
+    /// The letter.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        ["A", "B", "C", "D"][self as usize]
+    }
+}
+
+/// Scores one lead.
+#[must_use]
+pub fn score(lead: &Lead<'_>, outcome: &Outcome, clone: &CloneReadiness, rules: &Rules, learned: &Learned) -> LeadScore {
+    let weights = rules.score.weights;
+    let base = learned.base_rate().or(rules.outcome.prior);
+    let contributions = [
+        contribution("outcome", weights.outcome, outcome.probability.zip(base).map(|(p, base)| against(odds(p), odds(base)))),
+        contribution("value", weights.value, value_position(lead, &rules.score, learned)),
+        contribution("quality", weights.quality, Some(row_quality(lead))),
+        contribution("clone_readiness", weights.clone, clone.overall),
+    ];
+    let hundredths = contributions.iter().map(|part| part.hundredths).sum();
+    LeadScore { hundredths, tier: tier_of(hundredths, &rules.score), contributions, explore: is_explored(lead, &rules.score) }
+}
+
+/// The tier of a score.
+#[must_use]
+pub fn tier_of(hundredths: u16, rules: &ScoreRules) -> Tier {
+    Tier::ALL[rules.tiers.iter().filter(|least| hundredths < **least).count()]
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // 0 to the weight
+fn contribution(part: &'static str, weight: u16, input: Option<f64>) -> Contribution {
+    let input = input.map(|input| input.clamp(0.0, 1.0));
+    let hundredths = (f64::from(weight) * input.unwrap_or(0.5)).round_ties_even() as u16;
+    Contribution { part, hundredths, weight, input }
+}
+
+fn odds(p: f64) -> f64 {
+    p / (1.0 - p)
+}
+
+/// o/(o + o_b): a half where the lead is as good as the base, one for a certain sale.
+fn against(odds: f64, base: f64) -> f64 {
+    if odds.is_infinite() {
+        return 1.0;
+    }
+    if odds + base > 0.0 { odds / (odds + base) } else { 0.5 }
+}
+
+/// Where the value lies on a log scale between the snapshot's 5 % and 95 % quantiles, or the configured bounds.
+fn value_position(lead: &Lead<'_>, rules: &ScoreRules, learned: &Learned) -> Option<f64> {
+    let value = lead.value?.log10();
+    let (low, high) = learned.value_log10_range.unwrap_or_else(|| (rules.value_low.log10(), rules.value_high.log10()));
+    Some((value - low) / (high - low))
+}
+
+/// Five things a good row has: a location, a phone, one that can be read, a source of its own, no misspelt mail domain.
+fn row_quality(lead: &Lead<'_>) -> f64 {
+    let found = u8::from(!lead.location.is_empty())
+        + u8::from(!lead.phone.is_empty())
+        + u8::from(lead.phone_reads)
+        + u8::from(lead.source_given)
+        + u8::from(email::meant_domain(lead.email).is_none());
+    f64::from(found) / 5.0
+}
+
+/// Whether the lead's hash falls into the share that is worked whatever its tier.
+#[allow(clippy::cast_precision_loss)] // 53 bits
+fn is_explored(lead: &Lead<'_>, rules: &ScoreRules) -> bool {
+    let point = crate::engine::rules::assignment_hash("explore", lead.lead_id) >> 11;
+    (point as f64 / (1u64 << 53) as f64) < rules.explore
+}

@@ -1,0 +1,1647 @@
+//! The sole owner of the folders: every rename of a drop, from the inbox to the archive, happens here.
+//!
+//! A drop is *claimed* by a rename into a folder of its own, its outputs are written beside it, and after the commit it is
+//! *finished*: outputs and original are renamed to their final places. Each step can be repeated after a crash, nothing
+//! is ever replaced, and nothing unknown is ever removed.
+//!
+//! How it fails: each error says what could not be done, where, and what helps. `OutOfSpace` pauses the intake; everything
+//! else concerns the one drop at hand. It decides neither when a drop is complete (`settle.rs`) nor what its fate is, and
+//! it logs nothing: what people must know is collected as findings.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustix::fs::{CWD, Mode, OFlags};
+use uuid::Uuid;
+
+use super::listing::{self, Drop, DropKind, Ignored, look_of, not_regular};
+use super::names::{Family, Folder, LeadsFormat, Names, Place, Wants, display_name};
+use super::settle::{Look, WriterProof};
+use super::writers::{self, Lease};
+use crate::durable;
+
+/// Where the folders are, and who shares them.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    /// The root; it need not hold the other folders.
+    pub root: PathBuf,
+    /// Where people drop.
+    pub inbox: PathBuf,
+    /// Originals that gave something, receipts, leads files.
+    pub processed: PathBuf,
+    /// Originals that gave nothing, error notes, rejects files.
+    pub failed: PathBuf,
+    /// Where drops lie while they are being processed.
+    pub claimed: PathBuf,
+    /// The group that shares inbox and failed, by name or number.
+    pub group: Option<String>,
+}
+
+/// A drop that has been taken, in a folder of its own.
+///
+/// The path inside that folder mirrors the path inside the inbox, so that recovery knows where it came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The job that it belongs to.
+    pub job_id: Uuid,
+    /// The claim folder, `.claimed/<job_id>`.
+    pub dir: PathBuf,
+    /// The drop's path inside the inbox: `zillow/x.csv`.
+    pub rel: PathBuf,
+}
+
+impl Claim {
+    /// The drop itself.
+    #[must_use]
+    pub fn original(&self) -> PathBuf {
+        self.dir.join(&self.rel)
+    }
+
+    /// Where the job writes an output. The names begin with a dot, so no drop can have them.
+    #[must_use]
+    pub fn output(&self, output: Output) -> PathBuf {
+        self.dir.join(output.file_name())
+    }
+}
+
+/// What a job writes beside its drop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Output {
+    /// The rejected rows.
+    Rejects,
+    /// The accepted rows.
+    Leads,
+    /// What happened, in words.
+    Receipt,
+    /// Why nothing was taken.
+    Error,
+    /// What would have happened.
+    DryRunNote,
+}
+
+impl Output {
+    const ALL: [Self; 5] = [Self::Rejects, Self::Leads, Self::Receipt, Self::Error, Self::DryRunNote];
+
+    fn file_name(self) -> &'static str {
+        match self {
+            Self::Rejects => ".rejects",
+            Self::Leads => ".leads",
+            Self::Receipt => ".receipt",
+            Self::Error => ".error",
+            Self::DryRunNote => ".dry-run",
+        }
+    }
+}
+
+/// What is to be moved out of a claim folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// The drop itself.
+    Original,
+    /// Something that the job wrote.
+    Output(Output),
+}
+
+/// One step into the archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Move {
+    /// What.
+    pub from: Source,
+    /// Where to.
+    pub to: Place,
+}
+
+/// The moves of one claim, made but not yet durable.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    /// The claim, whose folder still stands.
+    pub claim: Claim,
+    /// Places whose file was neither in the claim folder nor in the archive: somebody removed it.
+    pub missing: Vec<Place>,
+    touched: Vec<PathBuf>,
+}
+
+/// What lies in the claims folder at start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// A job that was not finished.
+    Claim(Claim),
+    /// Outputs without their original: a job whose original stays with its owner.
+    OutputsOnly {
+        /// The job.
+        job_id: Uuid,
+        /// Its claim folder.
+        dir: PathBuf,
+    },
+    /// Something that was not put there by us. It is left alone.
+    Stray {
+        /// Where.
+        path: PathBuf,
+        /// What is strange about it.
+        why: &'static str,
+    },
+}
+
+/// What one scan of the inbox saw.
+#[derive(Debug)]
+pub struct Scan {
+    /// What can be taken, older drops first.
+    pub drops: Vec<Drop>,
+    /// What is left alone.
+    pub ignored: Vec<Ignored>,
+    /// The inbox is another folder than at the last scan: watch it anew.
+    pub inbox_changed: bool,
+    /// A subfolder was not there at the last scan: look again soon, because files may have been put into it before the
+    /// watch reached it.
+    pub new_folders: bool,
+    /// There was more than one scan lists: scan again when these are taken.
+    pub more: bool,
+}
+
+/// Something about the folders that a person must know.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Finding {
+    /// Anybody on this machine can drop files.
+    #[error("{}: everybody on this machine may write into the inbox; take that away with chmod o-w, or share it through [folders] group", display_name(.0))]
+    WorldWritableInbox(PathBuf),
+    /// A folder was gone and has been made anew.
+    #[error("{}: the folder was gone and has been made anew; if it was not meant to go, run `valhalla audit` to list what is missing", display_name(.0))]
+    FolderRemade(PathBuf),
+    /// A claim folder that holds something we did not put there.
+    #[error("{}: holds something unknown and was left in place; look at it and remove it", display_name(.0))]
+    LeftBehind(PathBuf),
+}
+
+/// Why a folder could not be used, by what follows from it.
+#[derive(Debug, thiserror::Error)]
+pub enum SpoolError {
+    /// No space or quota is left: pause the intake, and go on when there is.
+    #[error("{}: no space left to {what} ({source}); the intake pauses until space is freed", display_name(.path))]
+    OutOfSpace {
+        /// What was being done.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// What was there a moment ago is not: the next scan sees why.
+    #[error("{}: gone before the daemon could {what} ({source}); the next scan looks again", display_name(.path))]
+    Gone {
+        /// What was being done.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Two folders between which nothing can be renamed.
+    #[error(
+        "{} and {}: not on one file system, so that a file cannot be moved in one step; put inbox, processed, failed and .claimed on the same mount (in a container: mount their common parent)",
+        display_name(.one), display_name(.other)
+    )]
+    NotOneFileSystem {
+        /// One folder.
+        one: PathBuf,
+        /// The other.
+        other: PathBuf,
+    },
+    /// Somebody else's file stands at a final place: choose other names.
+    #[error("{to}: the name was taken by somebody else; another one is chosen")]
+    NameTaken {
+        /// The place.
+        to: Place,
+    },
+    /// Anything else.
+    #[error("{}: cannot {what} ({source}); {remedy}", display_name(.path))]
+    Other {
+        /// What was being done.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+        /// What helps.
+        remedy: &'static str,
+    },
+}
+
+/// The folders, opened. All methods can be called from several threads.
+#[derive(Debug)]
+pub struct Spool {
+    layout: Layout,
+    gid: Option<u32>,
+    seen: Mutex<Seen>,
+    names: Mutex<Reservations>,
+    findings: Mutex<Vec<Finding>>,
+}
+
+/// What the last scan saw, so that the next one can tell what is new.
+#[derive(Debug)]
+struct Seen {
+    inbox: (u64, u64),
+    remote: bool,
+    ignored: HashSet<PathBuf>,
+    folders: HashSet<PathBuf>,
+}
+
+/// Names that were chosen and are not on disk yet, and where to go on counting.
+#[derive(Debug, Default)]
+struct Reservations {
+    taken: HashSet<Place>,
+    next_suffix: HashMap<(PathBuf, Option<Folder>), u64>,
+}
+
+// Opening and scanning.
+impl Spool {
+    /// Makes the folders that are missing and checks that a file can be renamed all the way through them.
+    ///
+    /// An inbox that is a mount of its own, together with the archive, keeps its claims hidden inside itself.
+    /// What people should know about the folders is in [`Spool::take_findings`] afterwards.
+    ///
+    /// # Errors
+    /// When a folder cannot be made or written, the group is unknown, or the folders are not on one file system.
+    pub fn open(layout: Layout) -> Result<Self, SpoolError> {
+        let gid = layout.group.as_deref().map(group_id).transpose()?;
+        let mut spool = Self {
+            layout,
+            gid,
+            seen: Mutex::new(Seen { inbox: (0, 0), remote: false, ignored: HashSet::new(), folders: HashSet::new() }),
+            names: Mutex::default(),
+            findings: Mutex::default(),
+        };
+        make_dirs(&spool.layout.root).map_err(|error| SpoolError::at("make the root", &spool.layout.root, error))?;
+        spool.make_folders()?;
+        if dev_of(&spool.layout.claimed)? != dev_of(&spool.layout.inbox)? {
+            let _ = fs::remove_dir(&spool.layout.claimed); // made above for nothing; kept if older claims lie in it
+            spool.layout.claimed = spool.layout.inbox.join(".claimed");
+            spool.make_folders()?;
+        }
+        spool.check_one_file_system()?;
+        let inbox = fs::metadata(&spool.layout.inbox).map_err(|error| SpoolError::at("look at the inbox", &spool.layout.inbox, error))?;
+        if inbox.mode() & 0o002 != 0 {
+            spool.find(Finding::WorldWritableInbox(spool.layout.inbox.clone()));
+        }
+        let remote = writers::is_remote(&spool.layout.inbox);
+        let mut seen = lock(&spool.seen);
+        (seen.inbox, seen.remote) = ((inbox.dev(), inbox.ino()), remote);
+        std::mem::drop(seen);
+        Ok(spool)
+    }
+
+    /// The folders as they are used, which may differ from what was asked for in where the claims lie.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// What people must know about the folders, since the last call; each finding once.
+    pub fn take_findings(&self) -> Vec<Finding> {
+        std::mem::take(&mut lock(&self.findings))
+    }
+
+    /// Looks at the whole inbox. Folders that somebody removed are made anew.
+    ///
+    /// # Errors
+    /// When the inbox cannot be listed.
+    pub fn scan(&self) -> Result<Scan, SpoolError> {
+        let remade = self.remake_folders()?;
+        let inbox = &self.layout.inbox;
+        let failed = |error| SpoolError::at("list the inbox", inbox, error);
+        let metadata = fs::metadata(inbox).map_err(failed)?;
+        let listing = listing::list(inbox).map_err(failed)?;
+
+        let mut seen = lock(&self.seen);
+        let identity = (metadata.dev(), metadata.ino());
+        let inbox_changed = remade.contains(inbox) || seen.inbox != identity;
+        if inbox_changed {
+            (seen.inbox, seen.remote) = (identity, writers::is_remote(inbox));
+        }
+        let new_folders = listing.folders.iter().any(|folder| !seen.folders.contains(folder));
+        let ignored = listing.ignored.into_iter().map(|(path, why)| Ignored { first_time: !seen.ignored.contains(&path), path, why });
+        let ignored: Vec<Ignored> = ignored.collect();
+        seen.ignored = ignored.iter().map(|ignored| ignored.path.clone()).collect();
+        seen.folders = listing.folders.into_iter().collect();
+        Ok(Scan { drops: listing.drops, ignored, inbox_changed, new_folders, more: listing.more })
+    }
+
+    /// How many drops wait, without a look at each of them.
+    ///
+    /// # Errors
+    /// When the inbox cannot be listed.
+    pub fn waiting_count(&self) -> Result<usize, SpoolError> {
+        listing::count(&self.layout.inbox).map_err(|error| SpoolError::at("list the inbox", &self.layout.inbox, error))
+    }
+
+    /// What the system knows about writers of a drop.
+    ///
+    /// A read lease is granted only while nobody has the file open for writing; it is given back at once. On network file
+    /// systems the answer would speak of this machine only, so it is not asked.
+    #[must_use]
+    pub fn writer_proof(&self, drop: &Drop) -> WriterProof {
+        if drop.kind == DropKind::Bundle || lock(&self.seen).remote {
+            return WriterProof::Unknown;
+        }
+        // Non-blocking: neither a FIFO that was swapped in nor the lease of another process must hold us up.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let (folder, name) = split(&drop.rel);
+        let opened = durable::open_dir_beneath(&self.layout.inbox, folder)
+            .and_then(|folder| Ok(File::from(rustix::fs::openat(&folder, Path::new(name), flags, Mode::empty())?)));
+        match opened.map(|file| writers::try_read_lease(&file)) {
+            Ok(Lease::Granted) => WriterProof::NoWriter,
+            Ok(Lease::Held) => WriterProof::MayHaveWriter,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => WriterProof::MayHaveWriter,
+            Ok(Lease::Unsupported) | Err(_) => WriterProof::Unknown,
+        }
+    }
+}
+
+// Claims.
+impl Spool {
+    /// Where the claim of a job lies, or would lie.
+    #[must_use]
+    pub fn claim_at(&self, job_id: Uuid, rel: &Path) -> Claim {
+        Claim { job_id, dir: self.layout.claimed.join(job_id.to_string()), rel: rel.to_path_buf() }
+    }
+
+    /// Takes a drop out of everyone else's reach. None when it vanished or is not what the scan saw any more; the next
+    /// scan will tell.
+    ///
+    /// # Errors
+    /// When it cannot be renamed, or the claim folder cannot be made. The drop is still in the inbox then.
+    pub fn claim(&self, job_id: Uuid, drop: &Drop) -> Result<Option<Claim>, SpoolError> {
+        let claim = self.claim_at(job_id, &drop.rel);
+        let (folder, name) = split(&drop.rel);
+        let source = match durable::open_dir_beneath(&self.layout.inbox, folder) {
+            Ok(source) => source,
+            Err(error) if is_no_folder(&error) => return Ok(None), // gone, or swapped for a link
+            Err(error) => return Err(SpoolError::at("open the drop's folder", &self.layout.inbox.join(folder), error)),
+        };
+        make_claim_dirs(&claim).map_err(|error| SpoolError::at("make the claim folder", &claim.dir, error))?;
+        match durable::rename_noreplace_at(&source, Path::new(name), CWD, &claim.original()) {
+            Ok(()) => {}
+            Err(error) => {
+                self.remove_claim_folder(&claim);
+                return match error.kind() {
+                    io::ErrorKind::NotFound => Ok(None),
+                    io::ErrorKind::CrossesDevices => Err(not_one_file_system(&self.layout.inbox.join(folder), &self.layout.claimed)),
+                    _ => Err(SpoolError::at("take the drop", &self.layout.inbox.join(&drop.rel), error)),
+                };
+            }
+        }
+        if is_still(drop, &claim.original()) {
+            return Ok(Some(claim));
+        }
+        self.unclaim(&claim)?; // swapped or written between the look and the rename
+        Ok(None)
+    }
+
+    /// Makes a claim folder without an original, for a job whose file stays with its owner.
+    ///
+    /// # Errors
+    /// When the folder cannot be made.
+    pub fn claim_outputs_only(&self, job_id: Uuid, rel: &Path) -> Result<Claim, SpoolError> {
+        let claim = self.claim_at(job_id, rel);
+        make_dirs(&claim.dir).map_err(|error| SpoolError::at("make the claim folder", &claim.dir, error))?;
+        Ok(claim)
+    }
+
+    /// Creates an output, empty, with the mode that it keeps in the archive. A torso from before a crash is replaced.
+    ///
+    /// # Errors
+    /// When it cannot be created.
+    pub fn create_output(&self, claim: &Claim, output: Output) -> Result<File, SpoolError> {
+        let mode = if self.gid.is_some() && output == Output::Rejects { 0o660 } else { 0o640 };
+        let path = claim.output(output);
+        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(mode).open(&path);
+        let created = opened.and_then(|file| {
+            file.set_permissions(Permissions::from_mode(mode))?; // whatever the umask took away
+            Ok(file)
+        });
+        created.map_err(|error| SpoolError::at("create an output", &path, error))
+    }
+
+    /// Removes what an abandoned attempt wrote; the original stays.
+    ///
+    /// # Errors
+    /// When an output is there and cannot be removed.
+    pub fn clear_outputs(&self, claim: &Claim) -> Result<(), SpoolError> {
+        Output::ALL.into_iter().try_for_each(|output| self.clear_output(claim, output))
+    }
+
+    /// Removes one output, if it is there.
+    ///
+    /// # Errors
+    /// When it is there and cannot be removed.
+    pub fn clear_output(&self, claim: &Claim, output: Output) -> Result<(), SpoolError> {
+        let path = claim.output(output);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(SpoolError::at("remove an output", &path, error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives a drop back to the inbox, under its name or, where that is taken, with a suffix. Returns its path inside the
+    /// inbox; none when the claim holds no original (any more). Outputs and death marks go.
+    ///
+    /// # Errors
+    /// When it cannot be renamed. It is still in its claim folder then.
+    pub fn unclaim(&self, claim: &Claim) -> Result<Option<PathBuf>, SpoolError> {
+        self.remake_folders()?;
+        let (folder, name) = split(&claim.rel);
+        let inbox = &self.layout.inbox;
+        let failed = |error| SpoolError::at("give the drop back", &inbox.join(&claim.rel), error);
+        // A folder that cannot be had again (a link or a file stands in its place) loses the source, never the drop.
+        let beneath = make_dirs_beneath(inbox, folder).and_then(|()| durable::open_dir_beneath(inbox, folder));
+        let (target, folder) = match beneath {
+            Ok(target) => (target, folder),
+            Err(_) => (durable::open_dir_beneath(inbox, Path::new("")).map_err(failed)?, Path::new("")),
+        };
+        let family = Family::of(name);
+        for suffix in 1.. {
+            let name = if suffix == 1 { name.to_os_string() } else { family.original(suffix) };
+            match durable::rename_noreplace_at(CWD, &claim.original(), &target, Path::new(&name)) {
+                Ok(()) => {
+                    self.clear_outputs(claim)?;
+                    self.remove_claim_folder(claim);
+                    return Ok(Some(folder.join(name)));
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// What lies in the claims folder, by job id, which is by age. Folders that hold nothing are removed.
+    ///
+    /// # Errors
+    /// When the claims folder cannot be listed.
+    pub fn claims(&self) -> Result<Vec<Found>, SpoolError> {
+        let failed = |error| SpoolError::at("list the claims", &self.layout.claimed, error);
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.layout.claimed).map_err(failed)? {
+            names.push(entry.map_err(failed)?.file_name());
+        }
+        names.sort_unstable();
+        let mut found = Vec::with_capacity(names.len());
+        for name in names {
+            let path = self.layout.claimed.join(&name);
+            match name.to_str().and_then(|name| Uuid::parse_str(name).ok()) {
+                Some(job_id) if path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) => {
+                    found.extend(self.found_in(job_id, &path)?);
+                }
+                _ if name == PROBE => {}
+                _ => found.push(Found::Stray { path, why: "it is not named after a job" }),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Makes claims durable before their commit: originals, outputs, claim folders, and the folders they came from.
+    ///
+    /// Few files are synced one by one, many by one flush of the file system.
+    ///
+    /// # Errors
+    /// When the system reports that something could not be written. It must not simply be tried again: see the
+    /// start-up recovery.
+    pub fn sync_claims(&self, claims: &[&Claim]) -> io::Result<()> {
+        let mut targets = Vec::new();
+        for claim in claims {
+            if claim.original().symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) {
+                return durable::sync_file_system(&self.layout.claimed); // a bundle has more files than we look at
+            }
+            targets.push(claim.original());
+            targets.extend(Output::ALL.into_iter().map(|output| claim.output(output)).filter(|path| path.exists()));
+            targets.extend(claim.original().ancestors().skip(1).take_while(|dir| dir.starts_with(&claim.dir)).map(Path::to_path_buf));
+            targets.push(self.layout.inbox.join(split(&claim.rel).0));
+            if targets.len() > SINGLE_SYNCS_MAX * 2 {
+                break; // one flush covers all of them
+            }
+        }
+        targets.push(self.layout.claimed.clone());
+        self.sync_all(targets)
+    }
+}
+
+// The archive.
+impl Spool {
+    /// The path of a place on this machine.
+    #[must_use]
+    pub fn path(&self, place: &Place) -> PathBuf {
+        self.folder(place.folder).join(&place.rel)
+    }
+
+    /// Chooses final names for a drop and reserves them: free on disk and not promised to another job.
+    ///
+    /// All carry the same suffix, so that people see what belongs together. The names stay reserved until
+    /// [`Spool::finish`] has moved the files there, or [`Spool::release_names`].
+    ///
+    /// # Errors
+    /// When the archive cannot be looked at.
+    pub fn choose_names(&self, rel: &Path, wants: Wants) -> Result<Names, SpoolError> {
+        let (sub, name) = split(rel);
+        let family = Family::of(name);
+        let mut reserved = lock(&self.names);
+        let subs = Subfolders {
+            processed: self.free_subfolder(&reserved, Folder::Processed, sub)?,
+            failed: self.free_subfolder(&reserved, Folder::Failed, sub)?,
+        };
+        let key = (sub.join(family.original(1)), wants.original);
+        let counted_on = reserved.next_suffix.get(&key).copied().unwrap_or(2);
+        let mut names = Names::default();
+        for suffix in std::iter::once(1).chain(counted_on..) {
+            names = subs.names(&family, suffix, wants);
+            if self.are_free(&reserved, &names)? {
+                if suffix > 1 {
+                    reserved.count_on(key, suffix + 1);
+                }
+                break;
+            }
+        }
+        reserved.taken.extend(names.places().cloned());
+        if wants.rejects && family.is_returned() {
+            names.rejects = Some(self.choose_next_round(&mut reserved, &family, &subs)?);
+        }
+        Ok(names)
+    }
+
+    /// Gives up names that were chosen and will not be used.
+    pub fn release_names(&self, names: &Names) {
+        let mut reserved = lock(&self.names);
+        names.places().for_each(|place| {
+            reserved.taken.remove(place);
+        });
+    }
+
+    /// Moves a committed claim into the archive: outputs first, the original last. Repeating it is harmless.
+    ///
+    /// What it moved is not yet durable, and the claim folder still stands: [`Spool::sync_finished`], then
+    /// [`Spool::remove_claims`].
+    ///
+    /// # Errors
+    /// `NameTaken`, before anything is moved, when somebody else's file stands at a place: choose other names, record
+    /// them, and call again. Else what the system said; call again when it can be helped.
+    pub fn finish(&self, claim: &Claim, moves: &[Move]) -> Result<Finished, SpoolError> {
+        let mut ordered: Vec<&Move> = moves.iter().collect();
+        ordered.sort_by_key(|step| step.from == Source::Original);
+        if ordered.iter().any(|step| !self.folder(step.to.folder).is_dir()) {
+            self.remake_folders()?;
+        }
+        for step in &ordered {
+            if self.state_of(claim, step)? == MoveState::Taken {
+                return Err(SpoolError::NameTaken { to: step.to.clone() });
+            }
+        }
+        let mut finished = Finished { claim: claim.clone(), missing: Vec::new(), touched: Vec::new() };
+        for step in ordered {
+            self.make_subfolder(&step.to, &mut finished.touched)?;
+            self.make_move(claim, step, &mut finished)?;
+            lock(&self.names).taken.remove(&step.to);
+        }
+        Ok(finished)
+    }
+
+    /// Makes finished moves durable: each folder that was touched once, or one flush of the file system for many.
+    ///
+    /// # Errors
+    /// When the system reports that something could not be written.
+    pub fn sync_finished(&self, finished: &[Finished]) -> io::Result<()> {
+        self.sync_all(finished.iter().flat_map(|finished| finished.touched.iter().cloned()).collect())
+    }
+
+    /// Removes the claim folders of durable moves. One that holds something unknown is left, as a finding.
+    pub fn remove_claims(&self, finished: &[Finished]) {
+        for finished in finished {
+            let is_moved = exists(&finished.claim.original()).is_ok_and(|exists| !exists);
+            if !is_moved || !self.remove_claim_folder(&finished.claim) {
+                self.find(Finding::LeftBehind(finished.claim.dir.clone()));
+            }
+        }
+    }
+
+    /// Moves something from one place in the archive to another, such as a rejects file whose rows are all resolved.
+    /// Whether it is at its new place now; repeating it is harmless.
+    ///
+    /// # Errors
+    /// `NameTaken` when something else stands there, else what the system said.
+    pub fn relocate(&self, from: &Place, to: &Place) -> Result<bool, SpoolError> {
+        let mut touched = Vec::new();
+        self.make_subfolder(to, &mut touched)?;
+        let moved = match durable::rename_noreplace(&self.path(from), &self.path(to)) {
+            Ok(()) => true,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => exists(&self.path(to))?,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(SpoolError::NameTaken { to: to.clone() }),
+            Err(error) => return Err(SpoolError::at("move within the archive", &self.path(from), error)),
+        };
+        lock(&self.names).taken.remove(to);
+        touched.extend(self.path(from).parent().map(Path::to_path_buf));
+        self.sync_all(touched).map_err(|error| SpoolError::at("make a move durable", &self.path(to), error))?;
+        Ok(moved)
+    }
+}
+
+/// Counts one death that we caused against the claim, so that a drop that kills us is set aside in the end.
+///
+/// It only creates an empty file, and so can be called from a panic hook or the watchdog of a stalled worker. Returns how
+/// many deaths are marked now.
+///
+/// # Errors
+/// When the mark cannot be created.
+pub fn mark_death(claim_dir: &Path) -> io::Result<u32> {
+    for count in 1..=DEATHS_MAX {
+        match OpenOptions::new().write(true).create_new(true).mode(0o640).open(claim_dir.join(format!("{DEATH_PREFIX}{count}"))) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            marked => return marked.map(|_| count),
+        }
+    }
+    Ok(DEATHS_MAX)
+}
+
+/// How many deaths are marked against a claim.
+#[must_use]
+pub fn deaths(claim: &Claim) -> u32 {
+    let is_marked = |count: &u32| claim.dir.join(format!("{DEATH_PREFIX}{count}")).exists();
+    (1..=DEATHS_MAX).take_while(is_marked).last().unwrap_or(0)
+}
+
+impl SpoolError {
+    /// Sorts what the system said by what follows from it.
+    fn at(what: &'static str, path: &Path, source: io::Error) -> Self {
+        let path = path.to_path_buf();
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::OutOfSpace { what, path, source },
+            io::ErrorKind::NotFound => Self::Gone { what, path, source },
+            kind => Self::Other { what, path, source, remedy: remedy_for(kind) },
+        }
+    }
+}
+
+/// Up to this many fsyncs are cheaper than flushing a whole file system that others write to as well.
+const SINGLE_SYNCS_MAX: usize = 8;
+/// More deaths than this are not told apart; three are enough to set a drop aside.
+const DEATHS_MAX: u32 = 9;
+const DEATH_PREFIX: &str = ".death-";
+/// More findings than this, unread, are dropped.
+const FINDINGS_MAX: usize = 100;
+/// More names than this are counted from the start again.
+const COUNTED_NAMES_MAX: usize = 4096;
+/// Renamed once through all folders at start.
+const PROBE: &str = ".valhalla-probe";
+
+#[derive(Debug, PartialEq, Eq)]
+enum MoveState {
+    /// Waits in the claim folder, and its place is free.
+    Waiting,
+    /// Is at its place.
+    Done,
+    /// Is at its place and still in the claim folder: a crash between link and unlink.
+    Linked,
+    /// Neither here nor there.
+    Missing,
+    /// Somebody else's file is at its place.
+    Taken,
+}
+
+struct Subfolders {
+    processed: PathBuf,
+    failed: PathBuf,
+}
+
+impl Subfolders {
+    fn place(&self, folder: Folder, name: OsString) -> Place {
+        let sub = match folder {
+            Folder::Processed => &self.processed,
+            Folder::Failed => &self.failed,
+        };
+        Place { folder, rel: sub.join(name) }
+    }
+
+    fn names(&self, family: &Family, suffix: u64, wants: Wants) -> Names {
+        let leads = |format: LeadsFormat| self.place(Folder::Processed, family.leads(suffix, format));
+        Names {
+            original: wants.original.map(|folder| self.place(folder, family.original(suffix))),
+            receipt: wants.receipt.then(|| self.place(Folder::Processed, family.receipt(suffix))),
+            error: wants.error.then(|| self.place(Folder::Failed, family.error(suffix))),
+            rejects: (wants.rejects && !family.is_returned()).then(|| self.place(Folder::Failed, family.rejects(suffix))),
+            leads: wants.leads.map(leads),
+            dry_run_note: wants.dry_run_note.then(|| self.place(Folder::Processed, family.dry_run_note(suffix))),
+        }
+    }
+}
+
+impl Reservations {
+    fn count_on(&mut self, key: (PathBuf, Option<Folder>), next: u64) {
+        if self.next_suffix.len() >= COUNTED_NAMES_MAX && !self.next_suffix.contains_key(&key) {
+            self.next_suffix.clear();
+        }
+        self.next_suffix.insert(key, next);
+    }
+}
+
+// What the public methods stand on.
+impl Spool {
+    fn folder(&self, folder: Folder) -> &Path {
+        match folder {
+            Folder::Processed => &self.layout.processed,
+            Folder::Failed => &self.layout.failed,
+        }
+    }
+
+    fn find(&self, finding: Finding) {
+        let mut findings = lock(&self.findings);
+        if findings.len() < FINDINGS_MAX && !findings.contains(&finding) {
+            findings.push(finding);
+        }
+    }
+
+    /// Makes the folders that are not there, and returns them.
+    fn make_folders(&self) -> Result<Vec<PathBuf>, SpoolError> {
+        let Layout { inbox, processed, failed, claimed, .. } = &self.layout;
+        let mut made = Vec::new();
+        for (folder, shared_mode) in [(inbox, 0o2770), (processed, 0o2750), (failed, 0o2770), (claimed, 0o2750)] {
+            if folder.is_dir() {
+                continue;
+            }
+            make_dirs(folder).map_err(|error| SpoolError::at("make the folder", folder, error))?;
+            self.share(folder, shared_mode)?;
+            made.push(folder.clone());
+        }
+        Ok(made)
+    }
+
+    fn remake_folders(&self) -> Result<Vec<PathBuf>, SpoolError> {
+        let made = self.make_folders()?;
+        for folder in &made {
+            self.find(Finding::FolderRemade(folder.clone()));
+        }
+        Ok(made)
+    }
+
+    /// Gives a folder that we made to the group, if there is one; folders that others made keep what they have.
+    fn share(&self, folder: &Path, mode: u32) -> Result<(), SpoolError> {
+        let Some(gid) = self.gid else { return Ok(()) };
+        let shared =
+            std::os::unix::fs::chown(folder, None, Some(gid)).and_then(|()| fs::set_permissions(folder, Permissions::from_mode(mode))); // after chown, which clears the group bit
+        shared.map_err(|source| SpoolError::Other {
+            what: "give the folder to the group",
+            path: folder.to_path_buf(),
+            source,
+            remedy: "run the daemon as a member of that group, or correct [folders] group",
+        })
+    }
+
+    /// Renames an empty file through all the folders: the same device number is no proof, since two bind mounts of one
+    /// file system have it too.
+    fn check_one_file_system(&self) -> Result<(), SpoolError> {
+        let Layout { inbox, processed, failed, claimed, .. } = &self.layout;
+        let mut at = claimed.join(PROBE);
+        match File::create(&at).map_err(|error| SpoolError::at("write into the folder", claimed, error)) {
+            Err(SpoolError::OutOfSpace { .. }) => return Ok(()), // a full disk pauses the intake, it does not stop the start
+            created => std::mem::drop(created?),
+        }
+        for folder in [inbox, processed, failed] {
+            let next = folder.join(PROBE);
+            if let Err(error) = durable::rename_over(&at, &next) {
+                let _ = fs::remove_file(&at); // the first error is the one that matters
+                return Err(match error.kind() {
+                    io::ErrorKind::CrossesDevices => not_one_file_system(claimed, folder),
+                    _ => SpoolError::at("move a file into the folder", folder, error),
+                });
+            }
+            at = next;
+        }
+        fs::remove_file(&at).map_err(|error| SpoolError::at("remove a file from the folder", failed, error))
+    }
+
+    /// What one claim folder holds.
+    fn found_in(&self, job_id: Uuid, dir: &Path) -> Result<Option<Found>, SpoolError> {
+        let failed = |error| SpoolError::at("list a claim folder", dir, error);
+        let contents = contents_of(dir).map_err(failed)?;
+        let claim = |rel: &Path| Claim { job_id, dir: dir.to_path_buf(), rel: rel.to_path_buf() };
+        Ok(match contents.originals.as_slice() {
+            [rel] => {
+                let claim = claim(rel);
+                let metadata = fs::symlink_metadata(claim.original()).map_err(failed)?;
+                if !metadata.is_dir() && not_regular(&metadata).is_some() {
+                    self.unclaim(&claim)?; // swapped in before a crash let us look: the scan refuses it
+                    return Ok(None);
+                }
+                Some(Found::Claim(claim))
+            }
+            [] if contents.has_outputs => Some(Found::OutputsOnly { job_id, dir: dir.to_path_buf() }),
+            [] if self.remove_claim_folder(&claim(Path::new(""))) => None,
+            [] => Some(Found::Stray { path: dir.to_path_buf(), why: "the claim folder holds no drop but something unknown" }),
+            _ => Some(Found::Stray { path: dir.to_path_buf(), why: "the claim folder holds more than one drop" }),
+        })
+    }
+
+    /// Removes a claim folder and what we put there, never anything else. Whether it is gone.
+    fn remove_claim_folder(&self, claim: &Claim) -> bool {
+        debug_assert!(claim.dir.starts_with(&self.layout.claimed), "only claim folders are removed");
+        if fs::remove_dir(&claim.dir).is_ok() {
+            return true; // the usual case: everything was moved
+        }
+        for output in Output::ALL {
+            let _ = fs::remove_file(claim.output(output)); // usually none is there; the removal of the folder tells
+        }
+        for count in 1..=deaths(claim) {
+            let _ = fs::remove_file(claim.dir.join(format!("{DEATH_PREFIX}{count}"))); // likewise
+        }
+        remove_empty_dirs(&claim.dir, DEPTH_MAX);
+        !claim.dir.exists()
+    }
+
+    /// The subfolder in the archive for a source, under another name where a file stands in its way.
+    fn free_subfolder(&self, reserved: &Reservations, folder: Folder, sub: &Path) -> Result<PathBuf, SpoolError> {
+        let mut free = PathBuf::new();
+        for component in sub.components() {
+            let family = Family::of(component.as_os_str());
+            for suffix in 1.. {
+                let name = if suffix == 1 { component.as_os_str().to_os_string() } else { family.original(suffix) };
+                let place = Place { folder, rel: free.join(&name) };
+                let path = self.path(&place);
+                let usable = match fs::symlink_metadata(&path) {
+                    Ok(metadata) => metadata.is_dir(),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => !reserved.taken.contains(&place),
+                    Err(error) => return Err(SpoolError::at("look at the archive", &path, error)),
+                };
+                if usable {
+                    free = place.rel;
+                    break;
+                }
+            }
+        }
+        Ok(free)
+    }
+
+    fn choose_next_round(&self, reserved: &mut Reservations, family: &Family, subs: &Subfolders) -> Result<Place, SpoolError> {
+        let key = (subs.failed.join(family.rejects(1)), None);
+        let mut number = reserved.next_suffix.get(&key).copied().unwrap_or(1);
+        loop {
+            let place = subs.place(Folder::Failed, family.rejects(number));
+            if self.is_free(reserved, &place)? {
+                reserved.count_on(key, number + 1);
+                reserved.taken.insert(place.clone());
+                return Ok(place);
+            }
+            number += 1;
+        }
+    }
+
+    fn are_free(&self, reserved: &Reservations, names: &Names) -> Result<bool, SpoolError> {
+        for place in names.places() {
+            if !self.is_free(reserved, place)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn is_free(&self, reserved: &Reservations, place: &Place) -> Result<bool, SpoolError> {
+        Ok(!reserved.taken.contains(place) && !exists(&self.path(place))?)
+    }
+
+    fn source_of(claim: &Claim, from: Source) -> PathBuf {
+        match from {
+            Source::Original => claim.original(),
+            Source::Output(output) => claim.output(output),
+        }
+    }
+
+    fn state_of(&self, claim: &Claim, step: &Move) -> Result<MoveState, SpoolError> {
+        let (from, to) = (Self::source_of(claim, step.from), self.path(&step.to));
+        Ok(match (identity_of(&from)?, identity_of(&to)?) {
+            (Some(_), None) => MoveState::Waiting,
+            (None, Some(_)) => MoveState::Done,
+            (Some(source), Some(target)) if source == target => MoveState::Linked,
+            (Some(_), Some(_)) => MoveState::Taken,
+            (None, None) => MoveState::Missing,
+        })
+    }
+
+    fn make_move(&self, claim: &Claim, step: &Move, finished: &mut Finished) -> Result<(), SpoolError> {
+        let (from, to) = (Self::source_of(claim, step.from), self.path(&step.to));
+        let failed = |error| SpoolError::at("move into the archive", &to, error);
+        match self.state_of(claim, step)? {
+            MoveState::Waiting => match durable::rename_noreplace(&from, &to) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(SpoolError::NameTaken { to: step.to.clone() }),
+                moved => moved.map_err(failed)?,
+            },
+            MoveState::Linked => fs::remove_file(&from).map_err(failed)?,
+            MoveState::Done => {}
+            MoveState::Missing => finished.missing.push(step.to.clone()),
+            MoveState::Taken => return Err(SpoolError::NameTaken { to: step.to.clone() }),
+        }
+        finished.touched.extend(to.parent().map(Path::to_path_buf));
+        Ok(())
+    }
+
+    /// Makes the subfolders of a place, and notes the folders in which one was made.
+    fn make_subfolder(&self, place: &Place, touched: &mut Vec<PathBuf>) -> Result<(), SpoolError> {
+        let shared_mode = if place.folder == Folder::Failed { 0o2770 } else { 0o2750 };
+        let mut dir = self.folder(place.folder).to_path_buf();
+        for component in split(&place.rel).0.components() {
+            let parent = dir.clone();
+            dir.push(component);
+            match DirBuilder::new().mode(0o750).create(&dir) {
+                Ok(()) => {
+                    self.share(&dir, shared_mode)?;
+                    touched.push(parent);
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    if !fs::symlink_metadata(&dir).is_ok_and(|metadata| metadata.is_dir()) {
+                        return Err(SpoolError::NameTaken { to: place.clone() });
+                    }
+                }
+                Err(error) => return Err(SpoolError::at("make the folder", &dir, error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Syncs files and folders one by one, or the whole file system when they are many. What somebody has removed in the
+    /// meantime, or what may not be read, has no content of ours to lose.
+    fn sync_all(&self, mut targets: Vec<PathBuf>) -> io::Result<()> {
+        targets.sort_unstable();
+        targets.dedup();
+        if targets.len() > SINGLE_SYNCS_MAX {
+            return durable::sync_file_system(&self.layout.claimed);
+        }
+        for target in targets {
+            match File::open(&target) {
+                Ok(file) => file.sync_all()?,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return durable::sync_file_system(&self.layout.claimed),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Claim folders are as deep as the inbox may be, and one file.
+const DEPTH_MAX: usize = 9;
+
+#[derive(Default)]
+struct Contents {
+    originals: Vec<PathBuf>,
+    has_outputs: bool,
+}
+
+/// Walks a claim folder: paths that can be drops, and whether outputs lie at its top. Dot-names are never drops.
+fn contents_of(dir: &Path) -> io::Result<Contents> {
+    let mut contents = Contents::default();
+    let mut to_enter = vec![PathBuf::new()];
+    while let Some(folder) = to_enter.pop() {
+        for entry in fs::read_dir(dir.join(&folder))? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if name.as_bytes().starts_with(b".") {
+                contents.has_outputs |= folder.as_os_str().is_empty() && Output::ALL.iter().any(|output| name == output.file_name());
+            } else if entry.file_type()?.is_dir() && !listing::is_bundle_name(&name) {
+                if folder.components().count() < DEPTH_MAX {
+                    to_enter.push(folder.join(name));
+                }
+            } else if contents.originals.len() < 2 {
+                contents.originals.push(folder.join(name));
+            }
+        }
+    }
+    Ok(contents)
+}
+
+/// Removes a tree of empty folders, and stops at whatever is not empty, or is a drop itself.
+fn remove_empty_dirs(dir: &Path, depth_max: usize) {
+    if fs::remove_dir(dir).is_ok() || depth_max == 0 {
+        return;
+    }
+    let Ok(entries) = fs::read_dir(dir) else { return };
+    for entry in entries.flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) && !listing::is_bundle_name(&entry.file_name()) {
+            remove_empty_dirs(&entry.path(), depth_max - 1);
+        }
+    }
+    let _ = fs::remove_dir(dir); // still not empty: something of others is in it, and the caller looks
+}
+
+/// Whether a claimed path is what the scan saw: the same file, regular, with one link, with the same content.
+fn is_still(drop: &Drop, path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| {
+        let look: Look = look_of(&metadata);
+        match drop.kind {
+            DropKind::File => not_regular(&metadata).is_none() && look.same_content(&drop.look),
+            DropKind::Bundle => metadata.is_dir() && look.same_file(&drop.look),
+        }
+    })
+}
+
+/// Makes a claim folder and the folders inside it. A job id that was used before is an error: its claim is not touched.
+fn make_claim_dirs(claim: &Claim) -> io::Result<()> {
+    DirBuilder::new().mode(0o750).create(&claim.dir)?;
+    make_dirs(&claim.dir.join(split(&claim.rel).0)).inspect_err(|_| remove_empty_dirs(&claim.dir, DEPTH_MAX))
+}
+
+fn make_dirs(dir: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o750).create(dir)
+}
+
+/// Makes folders below the inbox without walking through a link that somebody may have put there.
+fn make_dirs_beneath(inbox: &Path, sub: &Path) -> io::Result<()> {
+    let mut made = PathBuf::new();
+    for component in sub.components() {
+        let parent = durable::open_dir_beneath(inbox, &made)?;
+        match rustix::fs::mkdirat(&parent, Path::new(component.as_os_str()), Mode::from_raw_mode(0o770)) {
+            Ok(()) | Err(rustix::io::Errno::EXIST) => made.push(component),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// The folder part and the file name of a relative path.
+fn split(rel: &Path) -> (&Path, &OsStr) {
+    debug_assert!(rel.components().all(|component| matches!(component, Component::Normal(_))), "drops have plain paths");
+    (rel.parent().unwrap_or(Path::new("")), rel.file_name().unwrap_or_default())
+}
+
+fn exists(path: &Path) -> Result<bool, SpoolError> {
+    identity_of(path).map(|identity| identity.is_some())
+}
+
+/// Whether a folder could not be opened because there is none of that name, but nothing or something else.
+fn is_no_folder(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+        || error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
+}
+
+fn not_one_file_system(one: &Path, other: &Path) -> SpoolError {
+    SpoolError::NotOneFileSystem { one: one.to_path_buf(), other: other.to_path_buf() }
+}
+
+/// Which file a name stands for, if any; links are not followed.
+fn identity_of(path: &Path) -> Result<Option<(u64, u64)>, SpoolError> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) => Ok(Some((metadata.dev(), metadata.ino()))),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(SpoolError::at("look at", path, error)),
+    }
+}
+
+fn dev_of(folder: &Path) -> Result<u64, SpoolError> {
+    fs::metadata(folder).map(|metadata| metadata.dev()).map_err(|error| SpoolError::at("look at the folder", folder, error))
+}
+
+/// The number of a group, by name from the local group file, or as a number.
+fn group_id(group: &str) -> Result<u32, SpoolError> {
+    const GROUPS: &str = "/etc/group";
+    if let Ok(gid) = group.parse() {
+        return Ok(gid);
+    }
+    let groups = fs::read_to_string(GROUPS).map_err(|error| SpoolError::at("read the groups", Path::new(GROUPS), error))?;
+    gid_in(&groups, group).ok_or_else(|| SpoolError::Other {
+        what: "find the group",
+        path: PathBuf::from(group),
+        source: io::ErrorKind::NotFound.into(),
+        remedy: "correct [folders] group, or give the group's number where it does not stand in /etc/group",
+    })
+}
+
+fn gid_in(groups: &str, group: &str) -> Option<u32> {
+    groups.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        (fields.next() == Some(group)).then(|| fields.nth(1)?.parse().ok())? // a line that is no group line: not the one
+    })
+}
+
+fn remedy_for(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::PermissionDenied => {
+            "give the daemon's user write permission on the folder and what is moved out of it, and take a sticky bit off the folder (chmod -t)"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => "mount the file system for writing",
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => "something else has that name; move it away, or correct [folders]",
+        io::ErrorKind::InvalidFilename => "the name is too long for this file system; rename the file and drop it again",
+        _ => "see what the system says, then try again",
+    }
+}
+
+/// What these locks guard stays consistent at every step, so that a panic elsewhere need not stop the folders.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::listing::{IgnoredWhy, NotRegular};
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    struct Room {
+        dir: tempfile::TempDir,
+        spool: Spool,
+    }
+
+    fn layout(root: &Path) -> Layout {
+        Layout {
+            root: root.to_path_buf(),
+            inbox: root.join("inbox"),
+            processed: root.join("processed"),
+            failed: root.join("failed"),
+            claimed: root.join(".claimed"),
+            group: None,
+        }
+    }
+
+    fn room() -> Room {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let spool = Spool::open(layout(dir.path())).expect("open");
+        Room { dir, spool }
+    }
+
+    impl Room {
+        fn at(&self, path: &str) -> PathBuf {
+            self.dir.path().join(path)
+        }
+
+        fn put(&self, path: &str, content: &str) {
+            let path = self.at(path);
+            fs::create_dir_all(path.parent().expect("has a parent")).expect("folder");
+            fs::write(path, content).expect("write");
+        }
+
+        fn drop(&self, rel: &str) -> Drop {
+            let drops = self.spool.scan().expect("scan").drops;
+            drops.into_iter().find(|drop| drop.rel == Path::new(rel)).expect("the drop is listed")
+        }
+
+        fn claim(&self, job: u128, rel: &str) -> Claim {
+            let drop = self.drop(rel);
+            self.spool.claim(Uuid::from_u128(job), &drop).expect("claim").expect("it is there")
+        }
+
+        /// Every file under the root, hidden ones too.
+        fn files(&self) -> Vec<String> {
+            fn walk(dir: &Path, root: &Path, found: &mut Vec<String>) {
+                for entry in fs::read_dir(dir).expect("list").flatten() {
+                    if entry.file_type().expect("type").is_dir() {
+                        walk(&entry.path(), root, found);
+                    } else {
+                        found.push(display_name(entry.path().strip_prefix(root).expect("below")));
+                    }
+                }
+            }
+            let mut found = Vec::new();
+            walk(self.dir.path(), self.dir.path(), &mut found);
+            found.sort();
+            found
+        }
+
+        fn claim_folders(&self) -> usize {
+            fs::read_dir(&self.spool.layout().claimed).expect("list").count()
+        }
+    }
+
+    const EVERYTHING: Wants =
+        Wants { original: Some(Folder::Processed), receipt: true, error: false, rejects: true, leads: None, dry_run_note: false };
+
+    fn moves(names: &Names) -> Vec<Move> {
+        let step = |from, to: &Option<Place>| to.clone().map(|to| Move { from, to });
+        [
+            step(Source::Original, &names.original),
+            step(Source::Output(Output::Receipt), &names.receipt),
+            step(Source::Output(Output::Rejects), &names.rejects),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    fn mode_of(path: &Path) -> u32 {
+        fs::metadata(path).expect("metadata").mode() & 0o7777
+    }
+
+    #[test]
+    fn opening_makes_the_folders_and_leaves_what_is_there() {
+        let room = room();
+        for folder in ["inbox", "processed", "failed", ".claimed"] {
+            assert_eq!(mode_of(&room.at(folder)) & 0o027, 0, "{folder} is closed to others");
+        }
+        assert!(room.files().is_empty(), "the probe is gone");
+        assert!(room.spool.take_findings().is_empty());
+        fs::set_permissions(room.at("inbox"), Permissions::from_mode(0o777)).expect("chmod");
+        let again = Spool::open(layout(room.dir.path())).expect("open again");
+        assert_eq!(again.take_findings(), [Finding::WorldWritableInbox(room.at("inbox"))]);
+        assert_eq!(mode_of(&room.at("inbox")), 0o777, "modes that someone set stay");
+    }
+
+    #[test]
+    fn a_group_shares_inbox_and_failed() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let gid = fs::metadata(dir.path()).expect("metadata").gid();
+        let spool = Spool::open(Layout { group: Some(gid.to_string()), ..layout(dir.path()) }).expect("open");
+        for (folder, mode) in [("inbox", 0o2770), ("failed", 0o2770), ("processed", 0o2750), (".claimed", 0o2750)] {
+            assert_eq!(mode_of(&dir.path().join(folder)), mode, "{folder}");
+        }
+        let claim = spool.claim_outputs_only(Uuid::from_u128(1), Path::new("x.csv")).expect("claim");
+        spool.create_output(&claim, Output::Rejects).expect("rejects");
+        spool.create_output(&claim, Output::Receipt).expect("receipt");
+        assert_eq!((mode_of(&claim.output(Output::Rejects)), mode_of(&claim.output(Output::Receipt))), (0o660, 0o640));
+        let unknown = Spool::open(Layout { group: Some("no such group".to_owned()), ..layout(dir.path()) });
+        assert!(unknown.expect_err("unknown").to_string().contains("[folders] group"));
+        assert_eq!(gid_in("root:x:0:\nleads:x:1007:ann,bob\nbroken\n", "leads"), Some(1007));
+        assert_eq!(gid_in("root:x:0:\nbroken\n", "broken"), None);
+    }
+
+    #[test]
+    fn a_scan_lists_drops_and_names_what_it_ignores_once() {
+        let room = room();
+        room.put("inbox/x.csv", "x");
+        room.put("inbox/zillow/y.csv", "y");
+        room.put("inbox/.hidden/z.csv", "z");
+        room.put("inbox/z.csv.part", "z");
+        room.put("linked.csv", "l");
+        fs::hard_link(room.at("linked.csv"), room.at("inbox/linked.csv")).expect("link");
+        symlink("/etc/passwd", room.at("inbox/symlink.csv")).expect("symlink");
+        symlink("/etc", room.at("inbox/folder")).expect("symlink");
+        rustix::fs::mknodat(CWD, room.at("inbox/fifo.csv"), rustix::fs::FileType::Fifo, Mode::RUSR, 0).expect("fifo");
+        room.put("inbox/sheet.numbers/index.zip", "z");
+
+        let scan = room.spool.scan().expect("scan");
+        let mut drops: Vec<_> = scan.drops.iter().map(|drop| (drop.rel.clone(), drop.kind)).collect();
+        drops.sort_by(|a, b| a.0.cmp(&b.0));
+        let expected = [("sheet.numbers", DropKind::Bundle), ("x.csv", DropKind::File), ("zillow/y.csv", DropKind::File)];
+        assert_eq!(drops, expected.map(|(rel, kind)| (PathBuf::from(rel), kind)));
+        let mut ignored: Vec<_> = scan.ignored.iter().map(|ignored| (ignored.path.clone(), ignored.why)).collect();
+        ignored.sort_by(|a, b| a.0.cmp(&b.0));
+        let expected = [
+            (".hidden", IgnoredWhy::Hidden),
+            ("fifo.csv", IgnoredWhy::NotRegular(NotRegular::Fifo)),
+            ("folder", IgnoredWhy::NotRegular(NotRegular::Symlink)),
+            ("linked.csv", IgnoredWhy::NotRegular(NotRegular::HardLink)),
+            ("symlink.csv", IgnoredWhy::NotRegular(NotRegular::Symlink)),
+            ("z.csv.part", IgnoredWhy::Unfinished),
+        ];
+        assert_eq!(ignored, expected.map(|(path, why)| (PathBuf::from(path), why)));
+        assert!(scan.ignored.iter().all(|ignored| ignored.first_time) && scan.new_folders);
+        assert_eq!(room.spool.waiting_count().expect("count"), 4, "by name alone, the hard link counts");
+
+        fs::remove_file(room.at("inbox/fifo.csv")).expect("remove");
+        let scan = room.spool.scan().expect("scan");
+        assert!(scan.ignored.iter().all(|ignored| !ignored.first_time) && !scan.new_folders);
+        room.put("inbox/fifo.csv.tmp", "");
+        let new: Vec<_> = room.spool.scan().expect("scan").ignored.into_iter().filter(|ignored| ignored.first_time).collect();
+        assert_eq!(new.len(), 1);
+    }
+
+    #[test]
+    fn folders_that_were_removed_are_made_anew() {
+        let room = room();
+        assert!(!room.spool.scan().expect("scan").inbox_changed);
+        fs::remove_dir(room.at("inbox")).expect("remove");
+        fs::remove_dir(room.at("processed")).expect("remove");
+        assert!(room.spool.scan().expect("scan").inbox_changed);
+        assert_eq!(room.spool.take_findings(), [Finding::FolderRemade(room.at("inbox")), Finding::FolderRemade(room.at("processed"))]);
+        fs::rename(room.at("inbox"), room.at("old")).expect("rename");
+        fs::create_dir(room.at("inbox")).expect("another inbox");
+        assert!(room.spool.scan().expect("scan").inbox_changed, "another folder under the same name");
+        assert!(!room.spool.scan().expect("scan").inbox_changed);
+    }
+
+    #[test]
+    fn a_writer_is_seen() {
+        let room = room();
+        room.put("inbox/x.csv", "x");
+        let drop = room.drop("x.csv");
+        if room.spool.writer_proof(&drop) == WriterProof::Unknown {
+            eprintln!("skipped: the temporary folder's file system has no leases");
+            return;
+        }
+        assert_eq!(room.spool.writer_proof(&drop), WriterProof::NoWriter);
+        let writer = OpenOptions::new().append(true).open(room.at("inbox/x.csv")).expect("open");
+        assert_eq!(room.spool.writer_proof(&drop), WriterProof::MayHaveWriter);
+        std::mem::drop(writer);
+        assert_eq!(room.spool.writer_proof(&drop), WriterProof::NoWriter);
+    }
+
+    #[test]
+    fn a_claim_takes_the_drop_and_giving_it_back_leaves_no_trace() {
+        let room = room();
+        room.put("inbox/zillow/x.csv", "x");
+        let claim = room.claim(1, "zillow/x.csv");
+        assert_eq!(fs::read(claim.original()).expect("read"), b"x");
+        assert_eq!(room.spool.claims().expect("claims"), [Found::Claim(claim.clone())]);
+        room.spool.create_output(&claim, Output::Rejects).expect("output");
+        mark_death(&claim.dir).expect("mark");
+
+        assert_eq!(room.spool.unclaim(&claim).expect("unclaim"), Some(PathBuf::from("zillow/x.csv")));
+        assert_eq!(room.files(), ["inbox/zillow/x.csv"]);
+        assert_eq!(room.claim_folders(), 0);
+        assert_eq!(room.spool.unclaim(&claim).expect("again"), None);
+    }
+
+    #[test]
+    fn a_drop_given_back_never_replaces_another() {
+        let room = room();
+        room.put("inbox/a/x.csv", "old");
+        let claim = room.claim(1, "a/x.csv");
+        room.put("inbox/a/x.csv", "new");
+        assert_eq!(room.spool.unclaim(&claim).expect("unclaim"), Some(PathBuf::from("a/x-2.csv")));
+        assert_eq!(fs::read(room.at("inbox/a/x.csv")).expect("read"), b"new");
+
+        let claim = room.claim(2, "a/x.csv");
+        fs::remove_dir_all(room.at("inbox")).expect("somebody removes the inbox");
+        fs::create_dir(room.at("inbox")).expect("inbox");
+        symlink(room.dir.path(), room.at("inbox/a")).expect("and puts a link in the folder's place");
+        assert_eq!(room.spool.unclaim(&claim).expect("unclaim"), Some(PathBuf::from("x.csv")), "beside the link, not through it");
+        assert_eq!(room.files(), ["inbox/a", "inbox/x.csv"]);
+    }
+
+    #[test]
+    fn a_drop_that_vanished_or_was_swapped_is_not_claimed() {
+        let job = Uuid::from_u128(1);
+        let room = room();
+        room.put("inbox/x.csv", "x");
+        room.put("inbox/a/y.csv", "y");
+        let (x, y) = (room.drop("x.csv"), room.drop("a/y.csv"));
+
+        fs::remove_file(room.at("inbox/x.csv")).expect("remove");
+        assert_eq!(room.spool.claim(job, &x).expect("vanished"), None);
+        symlink("/etc/passwd", room.at("inbox/x.csv")).expect("symlink");
+        assert_eq!(room.spool.claim(job, &x).expect("swapped for a link"), None);
+        assert!(room.at("inbox/x.csv").is_symlink(), "given back");
+        fs::remove_file(room.at("inbox/x.csv")).expect("remove");
+        room.put("inbox/x.csv", "written again");
+        assert_eq!(room.spool.claim(job, &x).expect("another file"), None);
+
+        fs::rename(room.at("inbox/a"), room.at("elsewhere")).expect("rename");
+        symlink(room.at("elsewhere"), room.at("inbox/a")).expect("symlink");
+        assert_eq!(room.spool.claim(job, &y).expect("a folder swapped for a link"), None);
+        assert_eq!(room.files(), ["elsewhere/y.csv", "inbox/a", "inbox/x.csv"]);
+        assert_eq!(room.claim_folders(), 0);
+    }
+
+    #[test]
+    fn a_job_id_is_used_once() {
+        let room = room();
+        room.put("inbox/x.csv", "x");
+        room.put("inbox/y.csv", "y");
+        let claim = room.claim(1, "x.csv");
+        room.spool.create_output(&claim, Output::Rejects).expect("output");
+        let other = room.drop("y.csv");
+        room.spool.claim(claim.job_id, &other).expect_err("the id is taken");
+        assert!(claim.original().exists() && claim.output(Output::Rejects).exists(), "the first claim is untouched");
+    }
+
+    #[test]
+    fn recovery_tells_what_lies_in_the_claims() {
+        let room = room();
+        room.put("inbox/b.csv", "b");
+        room.put("inbox/zillow/a.csv", "a");
+        room.put("inbox/s.numbers/index.zip", "s");
+        let late = room.claim(9, "b.csv");
+        let early = room.claim(2, "zillow/a.csv");
+        let bundle = room.claim(5, "s.numbers");
+        mark_death(&early.dir).expect("mark");
+        let outputs_only = room.spool.claim_outputs_only(Uuid::from_u128(3), Path::new("x.csv")).expect("claim");
+        room.spool.create_output(&outputs_only, Output::Rejects).expect("output");
+        let job = |job: u128| format!(".claimed/{}", Uuid::from_u128(job));
+        fs::create_dir_all(room.at(&job(4)).join("deep/er")).expect("an empty claim");
+        room.put(&format!("{}/.death-1", job(6)), "");
+        room.put(&format!("{}/one.csv", job(7)), "1");
+        room.put(&format!("{}/two.csv", job(7)), "2");
+        fs::create_dir(room.at(&job(8))).expect("folder");
+        symlink("/etc/passwd", room.at(&job(8)).join("link.csv")).expect("a link, swapped in just before a crash");
+        room.put(".claimed/notes.txt", "?");
+        room.put(&format!("{}/.unknown", job(10)), "?");
+
+        let found = room.spool.claims().expect("claims");
+        let kinds: Vec<_> = found
+            .iter()
+            .map(|found| match found {
+                Found::Claim(claim) => format!("claim {} {}", claim.job_id.as_u128(), claim.rel.display()),
+                Found::OutputsOnly { job_id, .. } => format!("outputs {}", job_id.as_u128()),
+                Found::Stray { why, .. } => format!("stray: {why}"),
+            })
+            .collect();
+        let expected = [
+            "claim 2 zillow/a.csv",
+            "outputs 3",
+            "claim 5 s.numbers",
+            "stray: the claim folder holds more than one drop",
+            "claim 9 b.csv",
+            "stray: the claim folder holds no drop but something unknown",
+            "stray: it is not named after a job",
+        ];
+        assert_eq!(kinds, expected);
+        assert_eq!(found[4], Found::Claim(late));
+        assert_eq!(found[2], Found::Claim(bundle));
+        assert_eq!(deaths(&early), 1);
+        assert!(room.at("inbox/link.csv").is_symlink(), "given back, for the scan to refuse");
+        assert!(!room.at(&job(4)).exists() && !room.at(&job(6)).exists());
+    }
+
+    #[test]
+    fn deaths_are_counted() {
+        let room = room();
+        room.put("inbox/x.csv", "x");
+        let claim = room.claim(1, "x.csv");
+        assert_eq!(deaths(&claim), 0);
+        for count in [1, 2, 3] {
+            assert_eq!(mark_death(&claim.dir).expect("mark"), count);
+            assert_eq!(deaths(&claim), count);
+        }
+        (0..20).for_each(|_| assert!(mark_death(&claim.dir).expect("bounded") <= DEATHS_MAX));
+    }
+
+    #[test]
+    fn finishing_moves_everything_and_can_be_repeated_after_any_half() {
+        for done_before in 0..=4 {
+            let room = room();
+            room.put("inbox/zillow/x.csv", "original");
+            let claim = room.claim(1, "zillow/x.csv");
+            for output in [Output::Receipt, Output::Rejects] {
+                room.spool.create_output(&claim, output).expect("output");
+            }
+            mark_death(&claim.dir).expect("mark");
+            let names = room.spool.choose_names(&claim.rel, EVERYTHING).expect("names");
+            let moves = moves(&names);
+            room.spool.sync_claims(&[&claim]).expect("sync");
+
+            // What a crash after so many steps leaves: outputs first, the original last, then a link without its unlink.
+            fs::create_dir_all(room.at("processed/zillow")).expect("folder");
+            fs::create_dir_all(room.at("failed/zillow")).expect("folder");
+            let steps = [&moves[1], &moves[2], &moves[0]];
+            for step in steps.iter().take(done_before.min(3)) {
+                fs::rename(Spool::source_of(&claim, step.from), room.spool.path(&step.to)).expect("rename");
+            }
+            if done_before == 4 {
+                fs::hard_link(room.spool.path(&moves[0].to), claim.original()).expect("link");
+            }
+
+            let finished = room.spool.finish(&claim, &moves).expect("finish");
+            assert!(finished.missing.is_empty());
+            let finished = [finished, room.spool.finish(&claim, &moves).expect("again")];
+            room.spool.sync_finished(&finished).expect("sync");
+            room.spool.remove_claims(&finished);
+            let expected = ["failed/zillow/x.rejects.csv", "processed/zillow/x.csv", "processed/zillow/x.receipt.txt"];
+            assert_eq!(room.files(), expected, "after {done_before} steps");
+            assert_eq!(room.claim_folders(), 0);
+            assert!(room.spool.take_findings().is_empty());
+            assert!(lock(&room.spool.names).taken.is_empty(), "nothing stays reserved");
+        }
+    }
+
+    #[test]
+    fn finishing_never_replaces_and_never_sticks() {
+        let room = room();
+        room.put("inbox/x.csv", "ours");
+        let claim = room.claim(1, "x.csv");
+        room.spool.create_output(&claim, Output::Receipt).expect("output");
+        let wants = Wants { rejects: false, ..EVERYTHING };
+        let names = room.spool.choose_names(&claim.rel, wants).expect("names");
+        room.put("processed/x.csv", "somebody's");
+        let taken = room.spool.finish(&claim, &moves(&names)).expect_err("taken");
+        assert!(matches!(&taken, SpoolError::NameTaken { to } if Some(to) == names.original.as_ref()), "{taken}");
+        assert!(claim.output(Output::Receipt).exists(), "nothing is moved under half-wrong names");
+        room.spool.release_names(&names);
+
+        let names = room.spool.choose_names(&claim.rel, wants).expect("names");
+        assert_eq!(names.receipt.as_ref().map(Place::to_string).as_deref(), Some("processed/x-2.receipt.txt"));
+        fs::remove_file(claim.output(Output::Receipt)).expect("somebody removes an output");
+        fs::remove_dir_all(room.at("processed")).expect("and the archive");
+        fs::write(claim.dir.join("surprise"), "?").expect("and puts something there");
+        let finished = room.spool.finish(&claim, &moves(&names)).expect("finish");
+        assert_eq!(finished.missing, [names.receipt.expect("wanted")]);
+        room.spool.remove_claims(&[finished]);
+        assert_eq!(room.spool.take_findings(), [Finding::FolderRemade(room.at("processed")), Finding::LeftBehind(claim.dir.clone())]);
+        assert_eq!(fs::read(room.at("processed/x-2.csv")).expect("read"), b"ours");
+        assert!(claim.dir.join("surprise").exists(), "what is unknown is never removed");
+    }
+
+    #[test]
+    fn a_claim_whose_drop_was_not_moved_keeps_everything() {
+        let room = room();
+        room.put("inbox/x.csv", "x");
+        let claim = room.claim(1, "x.csv");
+        room.spool.create_output(&claim, Output::Rejects).expect("output");
+        let finished = room.spool.finish(&claim, &[]).expect("nothing to move");
+        room.spool.remove_claims(&[finished]);
+        assert!(claim.original().exists() && claim.output(Output::Rejects).exists());
+    }
+
+    #[test]
+    fn the_same_name_again_gets_a_suffix_that_all_its_files_share() {
+        let room = room();
+        let mut seen = Vec::new();
+        for round in 1..=3 {
+            let names = room.spool.choose_names(Path::new("list.csv"), EVERYTHING).expect("names");
+            seen.extend(names.places().map(Place::to_string));
+            if round == 1 {
+                room.put("processed/list.csv", "on disk now");
+                room.put("processed/list.receipt.txt", "on disk now");
+                room.spool.release_names(&names);
+            }
+        }
+        let expected = ["list.receipt.txt", "list.rejects.csv", "list.csv", "list-2.receipt.txt", "list-2.rejects.csv", "list-2.csv"]
+            .into_iter()
+            .chain(["list-3.receipt.txt", "list-3.rejects.csv", "list-3.csv"])
+            .map(|name| if name.contains("rejects") { format!("failed/{name}") } else { format!("processed/{name}") });
+        assert_eq!(seen, expected.collect::<Vec<_>>());
+        let other = room.spool.choose_names(Path::new("list.txt"), EVERYTHING).expect("names");
+        assert_eq!(other.original.map(|place| place.to_string()).as_deref(), Some("processed/list-4.txt"), "its receipt would collide");
+    }
+
+    #[test]
+    fn ten_thousand_drops_of_one_name_do_not_count_from_the_start() {
+        let room = room();
+        for _ in 0..10_000 {
+            room.spool.choose_names(Path::new("list.csv"), EVERYTHING).expect("names");
+        }
+        let names = room.spool.choose_names(Path::new("list.csv"), EVERYTHING).expect("names");
+        assert_eq!(names.original.map(|place| place.to_string()).as_deref(), Some("processed/list-10001.csv"));
+        let reserved = lock(&room.spool.names);
+        assert_eq!(reserved.next_suffix.values().copied().collect::<Vec<_>>(), [10_002]);
+    }
+
+    #[test]
+    fn a_rejects_file_that_comes_back_counts_its_rounds() {
+        let room = room();
+        let rejects_of = |name: &str| {
+            let names = room.spool.choose_names(Path::new(name), EVERYTHING).expect("names");
+            (names.original.expect("wanted").to_string(), names.rejects.expect("wanted").to_string())
+        };
+        let pair = |original: &str, rejects: &str| (original.to_owned(), rejects.to_owned());
+        assert_eq!(rejects_of("list.rejects.csv"), pair("processed/list.rejects.csv", "failed/list.rejects-2.csv"));
+        assert_eq!(rejects_of("list.rejects-2.csv"), pair("processed/list.rejects-2.csv", "failed/list.rejects-3.csv"));
+        assert_eq!(rejects_of("list.rejects.csv"), pair("processed/list.rejects-3.csv", "failed/list.rejects-4.csv"));
+    }
+
+    #[test]
+    fn names_of_any_bytes_go_through() {
+        let room = room();
+        let long = "é".repeat(125) + ".csv";
+        for (job, name) in
+            [&b"caf\xe9.csv"[..], b"a\nb\"c.csv", b"a\\..\\x.csv", "…/名前.csv".as_bytes(), long.as_bytes()].into_iter().enumerate()
+        {
+            let rel = Path::new(OsStr::from_bytes(name));
+            let path = room.at("inbox").join(rel);
+            fs::create_dir_all(path.parent().expect("has a parent")).expect("folder");
+            fs::write(&path, "x").expect("write");
+            let drop = room.spool.scan().expect("scan").drops.remove(0);
+            assert_eq!(drop.rel, rel);
+            let claim = room.spool.claim(Uuid::from_u128(job as u128), &drop).expect("claim").expect("there");
+            let names = room.spool.choose_names(rel, Wants { original: Some(Folder::Failed), ..Wants::default() }).expect("names");
+            let place = names.original.clone().expect("wanted");
+            assert_eq!(place.to_string().parse(), Ok(place.clone()), "the store gives back the same place");
+            let finished = room.spool.finish(&claim, &moves(&names)).expect("finish");
+            room.spool.remove_claims(&[finished]);
+            assert_eq!(fs::read(room.spool.path(&place)).expect("in the archive"), b"x");
+        }
+        assert_eq!(room.claim_folders(), 0);
+    }
+
+    #[test]
+    fn a_file_in_the_way_of_a_subfolder_stops_nothing() {
+        let room = room();
+        room.put("processed/zillow", "a drop without an extension, archived earlier");
+        room.put("inbox/zillow/x.csv", "x");
+        let claim = room.claim(1, "zillow/x.csv");
+        let names = room.spool.choose_names(&claim.rel, EVERYTHING).expect("names");
+        assert_eq!(names.original.as_ref().map(Place::to_string).as_deref(), Some("processed/zillow-2/x.csv"));
+        assert_eq!(names.rejects.as_ref().map(Place::to_string).as_deref(), Some("failed/zillow/x.rejects.csv"));
+        room.put("processed/zillow-2", "and now this one too");
+        let taken = room.spool.finish(&claim, &moves(&names)).expect_err("in the way");
+        assert!(matches!(taken, SpoolError::NameTaken { .. }), "{taken}");
+    }
+
+    #[test]
+    fn a_resolved_rejects_file_moves_within_the_archive() {
+        let room = room();
+        room.put("failed/x.rejects.csv", "x");
+        let place = |text: &str| text.parse::<Place>().expect("a place");
+        let (from, to) = (place("failed/x.rejects.csv"), place("processed/old/x.rejects.csv"));
+        assert!(room.spool.relocate(&from, &to).expect("move"));
+        assert!(room.spool.relocate(&from, &to).expect("again"));
+        assert!(!room.spool.relocate(&from, &place("processed/y.csv")).expect("nothing to move"));
+        room.put("failed/x.rejects.csv", "another");
+        assert!(matches!(room.spool.relocate(&from, &to), Err(SpoolError::NameTaken { .. })));
+    }
+
+    #[test]
+    fn errors_tell_what_follows() {
+        let at = |kind: io::ErrorKind| SpoolError::at("take the drop", Path::new("/x"), kind.into());
+        assert!(matches!(at(io::ErrorKind::StorageFull), SpoolError::OutOfSpace { .. }));
+        assert!(matches!(at(io::ErrorKind::QuotaExceeded), SpoolError::OutOfSpace { .. }));
+        assert!(matches!(at(io::ErrorKind::NotFound), SpoolError::Gone { .. }));
+        let text = at(io::ErrorKind::PermissionDenied).to_string();
+        assert!(text.starts_with("/x: cannot take the drop") && text.contains("chmod -t"), "{text}");
+    }
+}

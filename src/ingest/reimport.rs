@@ -1,0 +1,64 @@
+//! A rejects file on its way back: which job it came from, and what its return resolves.
+
+use uuid::Uuid;
+
+use crate::engine::check;
+use crate::engine::chunk::Parents;
+use crate::engine::dialect;
+use crate::engine::plan::Plan;
+use crate::journal::report::Rows;
+use crate::render::receipt;
+use crate::store::jobs::Earlier;
+use crate::store::{Result, Store};
+
+/// What is known about a returning rejects file; empty for any other.
+#[derive(Debug, Default)]
+pub(super) struct Returned {
+    /// The job that its first row names.
+    pub parent: Option<Earlier>,
+    /// The jobs whose rows it may hold.
+    pub parents: Parents,
+    open_before: u64,
+}
+
+impl Returned {
+    /// Finds the job that the first linked row names.
+    pub fn find(store: &Store, head: &[u8], plan: &Plan) -> Result<Self> {
+        let known = store.jobs_with_rejects()?;
+        let columns = plan.mapping.columns.len();
+        let named = dialect::reader(&head[plan.layout.data_start..], &plan.layout.dialect)
+            .byte_records()
+            .map_while(std::result::Result::ok)
+            .filter(|record| !check::is_blank(record))
+            .find_map(|record| {
+                let cell = std::str::from_utf8(record.get(columns + 2)?).ok()?.trim();
+                Uuid::parse_str(cell).ok().filter(|job| known.contains(job))
+            });
+        let parent = named.map(|job| store.job(job)).transpose()?.flatten();
+        let open_before = match &parent {
+            Some(parent) => parent.rejected.saturating_sub(store.resolved(parent.seq)?),
+            None => 0,
+        };
+        Ok(Self { parent, parents: Parents::Known(known), open_before })
+    }
+
+    /// Whether all rows of the parent came back exactly as we had given them.
+    pub fn is_unchanged(&self, rows: Rows, rejects_digest: u64) -> bool {
+        let Some(parent) = &self.parent else { return false };
+        rows.total > 0 && rows.rejected == rows.total && parent.rejects_digest == Some(rejects_digest)
+    }
+
+    /// What the receipt says about the loop.
+    pub fn told(&self, store: &Store, unchanged: bool) -> Result<Option<receipt::Returned>> {
+        let Some(parent) = &self.parent else { return Ok(None) };
+        let open = parent.rejected.saturating_sub(store.resolved(parent.seq)?);
+        Ok(Some(receipt::Returned {
+            parent_file: parent.file.clone(),
+            parent_job: parent.job_id.to_string(),
+            resolved_now: self.open_before.saturating_sub(open),
+            resolved_total: parent.rejected - open,
+            open,
+            unchanged,
+        }))
+    }
+}

@@ -1,0 +1,298 @@
+//! What the committer counts while it takes a file in, and the report that comes of it.
+
+use std::collections::BTreeMap;
+
+use crate::engine::chunk::IssueCounts;
+use crate::engine::dialect::Dialect;
+use crate::engine::headers::FieldFrom;
+use crate::engine::lead::{Field, RowIssue};
+use crate::engine::learned::Learned;
+use crate::engine::plan::Plan;
+use crate::engine::quality::{self, Counts, RowTally, ValueSummary};
+use crate::engine::rules::Rules;
+use crate::engine::stages::insufficient;
+use crate::journal::report::{self, Column, Digits, IssueRef, Issues, Quality, Rows, StageSummary, Stages, Systematic, Tiers};
+use crate::render::receipt::{Facts, Problem};
+use crate::store::leads::{Settled, Taken};
+
+/// Issues, problems and duplicate rows that are listed one by one.
+pub(super) const LISTED: usize = 20;
+
+/// Counts over one file, in its order.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// Data records so far.
+    pub rows: u64,
+    /// Physical lines so far, the header's included.
+    pub lines: u64,
+    /// Rejected so far.
+    pub rejected: u64,
+    /// Sum of the digests of the rejected rows.
+    pub rejects_digest: u64,
+    /// Counts over the valid rows.
+    pub checked: RowTally,
+    /// All issues.
+    pub issues: IssueCounts,
+    /// The first ones.
+    pub first_issues: Vec<RowIssue>,
+    /// For the receipt.
+    pub facts: Facts,
+    duplicates: u64,
+    tiers: [u64; 4],
+    score_hundredths: u64,
+    packets_ready: u64,
+    in_experiment: u64,
+    with_script: u64,
+    promoted: u64,
+    probability_ppm: u64,
+    probabilities: u64,
+    values: ValueSummary,
+}
+
+impl Tally {
+    /// Begins behind the header.
+    pub fn new(plan: &Plan) -> Self {
+        Self { lines: plan.layout.data_line, ..Self::default() }
+    }
+
+    /// Counts one valid row with what became of it.
+    pub fn add(&mut self, settled: &Settled<'_>) {
+        match settled.taken {
+            Taken::New => self.facts.new += 1,
+            Taken::Known { changed: 0 } => self.facts.known_unchanged += 1,
+            Taken::Known { changed } => {
+                self.facts.known_changed += 1;
+                self.facts.changed_cells += u64::from(changed);
+            }
+            Taken::Duplicate => {
+                self.duplicates += 1;
+                if self.facts.duplicate_rows.len() < LISTED {
+                    self.facts.duplicate_rows.push(settled.lead.row);
+                }
+                return;
+            }
+        }
+        let mark = settled.mark;
+        self.tiers[usize::from(mark.tier).min(3)] += 1;
+        self.score_hundredths += u64::from(mark.score);
+        self.packets_ready += u64::from(mark.packet_ready);
+        self.in_experiment += u64::from(mark.in_experiment);
+        self.with_script += u64::from(mark.has_script);
+        self.promoted += u64::from(mark.promote);
+        if mark.probability_ppm != u32::MAX {
+            self.probability_ppm += u64::from(mark.probability_ppm);
+            self.probabilities += 1;
+        }
+        if let Some(value) = settled.lead.value {
+            self.values.add(value);
+        }
+    }
+
+    /// Keeps the first issues, their rows moved to where the chunk stands in the file.
+    pub fn list_issues(&mut self, issues: Vec<RowIssue>) {
+        for issue in issues.into_iter().take(LISTED.saturating_sub(self.first_issues.len())) {
+            let issue = RowIssue { row: issue.row + self.rows, line: issue.line + self.lines, ..issue };
+            self.facts.problems.push(Problem { row: issue.row, line: issue.line, message: issue.message.clone() });
+            self.first_issues.push(issue);
+        }
+    }
+
+    /// Every row, by what became of it.
+    pub fn rows(&self) -> Rows {
+        Rows {
+            total: self.rows,
+            accepted_new: self.facts.new,
+            accepted_updated: self.facts.known_changed + self.facts.known_unchanged,
+            duplicates_in_file: self.duplicates,
+            rejected: self.rejected,
+        }
+    }
+
+    fn accepted(&self) -> u64 {
+        self.facts.new + self.facts.known_changed + self.facts.known_unchanged
+    }
+
+    /// Issues by code and by column, with the first ones. Columns by their safe names.
+    pub fn issues_told(&self, plan: &Plan) -> Issues {
+        let mut told = Issues::default();
+        for pair in &self.issues.pairs {
+            *told.by_code.entry(pair.code.as_str().to_owned()).or_default() += pair.count;
+            if let Some(column) = safe_column(plan, &pair.column) {
+                *told.by_column.entry(column).or_default() += pair.count;
+            }
+        }
+        told.first = self.first_issues.iter().map(|issue| {
+            IssueRef { row: issue.row, line: issue.line, column: safe_column(plan, &issue.column), code: issue.code.as_str().to_owned() }
+        }).collect();
+        told.truncated = told.by_code.values().sum::<u64>() > told.first.len() as u64;
+        told
+    }
+
+    /// Causes that most rows share, told once.
+    #[allow(clippy::cast_precision_loss)] // counts
+    pub fn systematic(&self, plan: &Plan) -> Vec<Systematic> {
+        let most = |count: u64| count >= 10 && count * 2 > self.rows;
+        let shared = self.issues.pairs.iter().filter(|pair| most(pair.count));
+        shared
+            .map(|pair| Systematic {
+                column: safe_column(plan, &pair.column),
+                code: pair.code.as_str().to_owned(),
+                share: pair.count as f64 / self.rows as f64,
+                rows: pair.rows.clone(),
+                advice: "Most rows share this fault: correct it where the file is exported, rather than row by row".to_owned(),
+            })
+            .collect()
+    }
+
+    /// The quality of the file.
+    pub fn quality(&self, plan: &Plan, duplicates_known: bool) -> Quality {
+        let optional = [Field::Location, Field::Phone, Field::Source];
+        let optional_columns = optional.into_iter().filter(|field| *plan.mapping.from(*field) != FieldFrom::Nowhere).count() as u64;
+        let counts = Counts {
+            total: self.rows,
+            rejected: self.rejected,
+            duplicates_in_file: duplicates_known.then_some(self.duplicates),
+            optional_columns,
+            rows: self.checked,
+            values: self.values.histogram.count(),
+            outliers: self.values.histogram.outliers(),
+        };
+        let found = quality::assess(&counts);
+        let no_rows = if self.rows == 0 { "the file has no rows" } else { "no row was valid" };
+        let reasons = [
+            ("score", found.score, no_rows),
+            ("validity", found.validity, no_rows),
+            ("completeness", found.completeness, if optional_columns == 0 { "the file has no optional column" } else { no_rows }),
+            ("uniqueness", found.uniqueness, if duplicates_known { no_rows } else { "leads are not kept, so duplicates are not known" }),
+            ("format", found.format, no_rows),
+            ("plausibility", found.plausibility, if self.checked.valid > 0 { "no row has a value" } else { no_rows }),
+        ];
+        let reasons = reasons.into_iter().filter(|(_, figure, _)| figure.is_none()).map(|(key, _, why)| (key.to_owned(), why.to_owned()));
+        Quality {
+            score: found.score.map(round2),
+            validity: found.validity,
+            completeness: found.completeness,
+            uniqueness: found.uniqueness,
+            format: found.format,
+            plausibility: found.plausibility,
+            outliers: found.outliers,
+            reasons: reasons.collect(),
+        }
+    }
+
+    /// The six stages over all accepted leads.
+    #[allow(clippy::cast_precision_loss)] // counts
+    pub fn stages(&self, rules: &Rules, learned: &Learned) -> Stages {
+        let accepted = self.accepted();
+        if accepted == 0 {
+            return Stages::default();
+        }
+        let need = rules.outcome.min_trials;
+        let waiting = insufficient(learned.mature, need);
+        let split = |yes: &str, count: u64, no: &str| BTreeMap::from([(yes.to_owned(), count), (no.to_owned(), accepted - count)]);
+        let summary = |counts, mean: Option<f64>, basis: &str, reason: Option<String>| StageSummary { counts, mean, basis: basis.to_owned(), reason };
+        let no_figure = |what: &str| Some(format!("{what} has no figure to average"));
+        let mean_probability = (self.probabilities > 0).then(|| self.probability_ppm as f64 / self.probabilities as f64 / 1e6);
+        let tiers = ["A", "B", "C", "D"].into_iter().zip(self.tiers).map(|(tier, count)| (tier.to_owned(), count)).collect();
+        Stages {
+            ab_test: summary(
+                split("assigned", self.in_experiment, "unassigned"),
+                None,
+                "rule",
+                if rules.experiments.is_empty() { Some("no experiments configured".to_owned()) } else { no_figure("an assignment") },
+            ),
+            script_promotion: summary(
+                split("with_script", self.with_script, "without_script"),
+                None,
+                "rule",
+                Some(if rules.scripts.is_empty() { "no scripts configured".to_owned() } else { waiting.clone() }),
+            ),
+            deal_packet: summary(split("ready", self.packets_ready, "pending"), None, "rule", no_figure("a packet")),
+            outcome: summary(
+                split("evaluated", self.probabilities, "unknown"),
+                mean_probability,
+                "prior",
+                mean_probability.is_none().then(|| format!("{waiting}, and no prior is configured")),
+            ),
+            clone_readiness: summary(
+                split("PROMOTE", self.promoted, "BLOCK"),
+                None,
+                "rule",
+                Some(insufficient(learned.mature, rules.clone.min_outcomes)),
+            ),
+            lead_score: summary(tiers, Some(round2(self.score_hundredths as f64 / 100.0 / accepted as f64)), "rule", None),
+        }
+    }
+
+    /// Accepted leads by tier.
+    pub fn tiers(&self) -> Tiers {
+        let [a, b, c, d] = self.tiers;
+        Tiers { A: a, B: b, C: c, D: d }
+    }
+
+    /// The accepted values.
+    pub fn value(&self) -> report::ValueSummary {
+        let digits = |value: Option<crate::engine::decimal::Decimal>| value.and_then(|value| Digits::new(&value.to_string()));
+        report::ValueSummary {
+            sum: self.values.min.and_then(|_| Digits::new(&micros_text(self.values.sum_micros))),
+            min: digits(self.values.min),
+            p50: digits(self.values.quantile(0.5)),
+            p95: digits(self.values.quantile(0.95)),
+            max: digits(self.values.max),
+        }
+    }
+}
+
+/// How the columns are read, for the report.
+pub(super) fn columns_told(plan: &Plan) -> Vec<Column> {
+    let told = plan.mapping.columns.iter().map(|column| Column {
+        name: column.safe_name.clone(),
+        maps_to: column.maps_to.map(|field| field.name().to_owned()),
+        why: column.why.clone(),
+    });
+    told.collect()
+}
+
+/// The dialect, for the report.
+pub(super) fn dialect_told(plan: &Plan) -> report::Dialect {
+    let Dialect { delimiter, quote, confidence } = plan.layout.dialect;
+    report::Dialect {
+        encoding: Some(plan.layout.encoding.as_str().to_owned()),
+        delimiter: Some(char::from(delimiter).to_string()),
+        quote: quote.map(|quote| char::from(quote).to_string()),
+        header_row: Some(plan.layout.header_row),
+        confidence: Some(confidence),
+    }
+}
+
+/// A column of an issue by its safe name; none for the row as a whole.
+fn safe_column(plan: &Plan, column: &str) -> Option<String> {
+    if column.is_empty() {
+        return None;
+    }
+    let known = plan.mapping.columns.iter().find(|known| known.name == column);
+    Some(known.map_or_else(|| column.to_owned(), |known| known.safe_name.clone()))
+}
+
+fn round2(figure: f64) -> f64 {
+    (figure * 100.0).round_ties_even() / 100.0
+}
+
+/// A sum of millionths with as many decimals as it needs.
+fn micros_text(micros: i128) -> String {
+    let (whole, fraction) = (micros / 1_000_000, (micros % 1_000_000).unsigned_abs());
+    let text = format!("{whole}.{fraction:06}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_are_printed_with_the_digits_they_need() {
+        for (micros, text) in [(0, "0"), (5_000_000, "5"), (5_500_000, "5.5"), (1_000_001, "1.000001"), (100_000_000, "100")] {
+            assert_eq!(micros_text(micros), text);
+        }
+    }
+}

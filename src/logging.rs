@@ -1,0 +1,139 @@
+//! The human log: to stderr (and so to journald), and to `logs/valhalla.log`, rotated by size. Lossless.
+//!
+//! `tracing-appender`'s non-blocking writer drops lines by default when its queue is full; here it waits. Nothing personal
+//! is logged: whoever logs gives a file, a job and counts, never a lead. What is logged is not decided here.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::config;
+use crate::durable;
+
+/// Keeps the log's writer alive; dropped last, it writes what is still queued.
+#[derive(Debug)]
+pub struct LogGuard(#[allow(dead_code)] Option<WorkerGuard>);
+
+/// Logs to stderr at `console`, and, for whoever writes to a root, to its rotated file at the configured level.
+///
+/// # Errors
+/// When the log file cannot be opened.
+pub fn start(console: config::LogLevel, file: Option<(&Path, &config::Log)>) -> io::Result<LogGuard> {
+    let is_terminal = io::IsTerminal::is_terminal(&io::stderr());
+    let to_console = tracing_subscriber::fmt::layer()
+        .with_writer(io::stderr)
+        .with_ansi(is_terminal)
+        .with_target(false)
+        .with_filter(EnvFilter::new(console.as_str()));
+    let (to_file, guard) = match file {
+        Some((logs, settings)) => {
+            let rotated = RotatedFile::open(logs.join("valhalla.log"), settings.rotate_bytes, settings.keep)?;
+            let (writer, guard) = NonBlockingBuilder::default().lossy(false).finish(rotated);
+            let layer = tracing_subscriber::fmt::layer()
+                .with_writer(writer)
+                .with_ansi(false)
+                .with_target(false)
+                .with_span_events(FmtSpan::NONE)
+                .with_filter(EnvFilter::new(settings.level.as_str()));
+            (Some(layer), Some(guard))
+        }
+        None => (None, None),
+    };
+    // A program that embeds us may have set up its own subscriber: then that one is used.
+    let _ = tracing_subscriber::registry().with(to_console).with(to_file).try_init();
+    Ok(LogGuard(guard))
+}
+
+/// `valhalla.log`, moved to `valhalla.log.1` … when it has grown too large; so many are kept.
+#[derive(Debug)]
+struct RotatedFile {
+    path: PathBuf,
+    file: File,
+    length: u64,
+    rotate_bytes: u64,
+    keep: usize,
+}
+
+impl RotatedFile {
+    fn open(path: PathBuf, rotate_bytes: u64, keep: usize) -> io::Result<Self> {
+        if let Some(dir) = path.parent() {
+            std::fs::create_dir_all(dir)?;
+        }
+        let file = OpenOptions::new().append(true).create(true).mode(0o640).open(&path)?;
+        let length = file.metadata()?.len();
+        Ok(Self { path, file, length, rotate_bytes, keep })
+    }
+
+    fn numbered(&self, number: usize) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push(format!(".{number}"));
+        name.into()
+    }
+
+    fn rotate(&mut self) -> io::Result<()> {
+        for number in (1..self.keep).rev() {
+            if self.numbered(number).exists() {
+                durable::rename_over(&self.numbered(number), &self.numbered(number + 1))?;
+            }
+        }
+        if self.keep > 0 {
+            durable::rename_over(&self.path, &self.numbered(1))?;
+        }
+        self.file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(&self.path)?;
+        self.length = 0;
+        Ok(())
+    }
+}
+
+impl Write for RotatedFile {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if self.length > 0 && self.length + line.len() as u64 > self.rotate_bytes {
+            self.rotate()?;
+        }
+        let written = self.file.write(line)?;
+        self.length += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_line_is_lost_through_a_hundred_rotations() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let path = dir.path().join("valhalla.log");
+        let mut log = RotatedFile::open(path.clone(), 100, 200).expect("open");
+        for number in 0..1000 {
+            writeln!(log, "line {number:04}").expect("write");
+        }
+        let mut lines: Vec<String> = Vec::new();
+        for entry in std::fs::read_dir(dir.path()).expect("list") {
+            lines.extend(std::fs::read_to_string(entry.expect("entry").path()).expect("read").lines().map(str::to_owned));
+        }
+        lines.sort();
+        assert_eq!(lines, (0..1000).map(|number| format!("line {number:04}")).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn only_so_many_files_are_kept() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let mut log = RotatedFile::open(dir.path().join("valhalla.log"), 10, 3).expect("open");
+        for _ in 0..50 {
+            log.write_all(b"0123456789").expect("write");
+        }
+        assert_eq!(std::fs::read_dir(dir.path()).expect("list").count(), 4, "the active one and three closed ones");
+    }
+}

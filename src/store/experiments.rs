@@ -1,0 +1,107 @@
+//! Versions of experiments: the same variants and weights are the same version, changed ones are a new one.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::{Group, Result, Store};
+use crate::engine::rules::{Experiment, Rules};
+use crate::engine::stages::ab_test::Arm;
+
+/// The stored version of one configured experiment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registered {
+    /// Row in the store.
+    pub id: i64,
+    /// Version, from 1.
+    pub version: u32,
+}
+
+impl Group<'_> {
+    /// Gives every experiment its version, making a new one where variants or weights changed.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    pub fn register_experiments(&self, rules: &mut Rules) -> Result<()> {
+        for experiment in &mut rules.experiments {
+            experiment.version = self.register(experiment)?.version;
+        }
+        Ok(())
+    }
+
+    fn register(&self, experiment: &Experiment) -> Result<Registered> {
+        let variants = fingerprint(experiment);
+        self.store.run(|connection| {
+            let known = connection
+                .prepare_cached("SELECT id, version, variants FROM experiments WHERE name = ?1 ORDER BY version DESC LIMIT 1")?
+                .query_row([&experiment.id], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, u32>(1)?, row.get::<_, String>(2)?)))
+                .optional()?;
+            let version = match known {
+                Some((id, version, same)) if same == variants => return Ok(Registered { id, version }),
+                Some((_, version, _)) => version + 1,
+                None => 1,
+            };
+            connection
+                .prepare_cached("INSERT INTO experiments (name, version, variants) VALUES (?1, ?2, ?3)")?
+                .execute(params![experiment.id, version, variants])?;
+            Ok(Registered { id: connection.last_insert_rowid(), version })
+        })
+    }
+}
+
+impl Store {
+    /// Gives every experiment the version that the store knows it by, without making any.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    pub fn number_experiments(&self, rules: &mut Rules) -> Result<()> {
+        for experiment in &mut rules.experiments {
+            let variants = fingerprint(experiment);
+            let known: Option<u32> = self.run(|connection| {
+                let mut statement = connection.prepare_cached("SELECT version FROM experiments WHERE name = ?1 AND variants = ?2 ORDER BY version DESC LIMIT 1")?;
+                statement.query_row([&experiment.id, &variants], |row| row.get(0)).optional()
+            })?;
+            experiment.version = known.unwrap_or(experiment.version);
+        }
+        Ok(())
+    }
+
+    /// The row of a version of an experiment.
+    pub(super) fn experiment_row(&self, name: &str, version: u32) -> Result<Option<i64>> {
+        self.run(|connection| {
+            let mut statement = connection.prepare_cached("SELECT id FROM experiments WHERE name = ?1 AND version = ?2")?;
+            statement.query_row(params![name, version], |row| row.get(0)).optional()
+        })
+    }
+
+    /// The arms packed in a lead's row, with their names.
+    pub(super) fn unpack_arms(&self, packed: &[u8]) -> Result<Vec<Arm>> {
+        packed.chunks_exact(8).filter_map(|pair| self.arm(word(&pair[..4]), word(&pair[4..])).transpose()).collect()
+    }
+
+    fn arm(&self, experiment: u32, variant: u32) -> Result<Option<Arm>> {
+        let found: Option<(String, u32, String)> = self.run(|connection| {
+            let mut statement = connection.prepare_cached("SELECT name, version, variants FROM experiments WHERE id = ?1")?;
+            statement.query_row([experiment], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()
+        })?;
+        Ok(found.and_then(|(experiment, version, variants)| {
+            let names: serde_json::Value = serde_json::from_str(&variants).ok()?;
+            let variant = names["variants"].get(variant as usize)?.get(0)?.as_str()?.to_owned();
+            Some(Arm { experiment, version, variant })
+        }))
+    }
+}
+
+/// Packs one arm: the experiment's row and the index of the variant.
+pub(super) fn pack_arm(packed: &mut Vec<u8>, experiment: i64, variant: usize) {
+    packed.extend_from_slice(&u32::try_from(experiment).unwrap_or(u32::MAX).to_le_bytes());
+    packed.extend_from_slice(&u32::try_from(variant).unwrap_or(u32::MAX).to_le_bytes());
+}
+
+fn word(bytes: &[u8]) -> u32 {
+    bytes.iter().rev().fold(0, |word, byte| word << 8 | u32::from(*byte))
+}
+
+/// What makes a version: the salt, and each variant with its weight.
+fn fingerprint(experiment: &Experiment) -> String {
+    let variants: Vec<_> = experiment.variants.iter().map(|variant| (&variant.id, variant.weight.to_string())).collect();
+    serde_json::json!({ "salt": experiment.salt, "variants": variants }).to_string()
+}

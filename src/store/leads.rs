@@ -1,0 +1,536 @@
+//! Accepted rows into leads: new, known or a duplicate within the file, each told apart exactly once.
+//!
+//! Rows are gathered and written in large batches. Within one, people are looked up in the order of their keys, so that
+//! the key tree is swept once, and leads are then appended in the order of the file. What a batch is made of never shows
+//! in the result. The first acceptable row of a person within a file is taken; later ones change nothing.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rusqlite::{OptionalExtension, params};
+use uuid::Uuid;
+
+use super::{Group, Result, Store, experiments};
+use crate::engine::decimal::Decimal;
+use crate::engine::lead::{self, Extra, Lead, LeadBatch, StageMark, lead_id_of, pack_cell};
+use crate::engine::learned::Learned;
+use crate::engine::rules::Rules;
+use crate::engine::stages::{self, ab_test::Arm};
+use crate::engine::{email, phone};
+
+/// Rows gathered before they are written.
+const BATCH_ROWS: usize = 100_000;
+/// Bytes gathered before they are written.
+const BATCH_BYTES: usize = 32 << 20;
+
+/// What became of one accepted row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// A person we did not know.
+    New,
+    /// A person we knew; so many cells changed.
+    Known {
+        /// Cells that are not what they were.
+        changed: u32,
+    },
+    /// A person who came earlier in this file: nothing was changed.
+    Duplicate,
+}
+
+/// One accepted row with what became of it, in the order of the file.
+#[derive(Debug)]
+pub struct Settled<'a> {
+    /// The lead as this file gave it; `row` is the file's own.
+    pub lead: Lead<'a>,
+    /// Where in the batch it stands, with the batch's tag.
+    pub tag: usize,
+    /// Index within its batch.
+    pub index: usize,
+    /// What became of it.
+    pub taken: Taken,
+    /// Stage figures of the lead as it now stands.
+    pub mark: StageMark,
+}
+
+/// Takes the accepted rows of one job in, inside a group.
+#[derive(Debug)]
+pub struct LeadWriter<'g> {
+    store: &'g Store,
+    job: i64,
+    names: Arc<[String]>,
+    layout: i64,
+    rules: &'g Rules,
+    learned: &'g Learned,
+    experiment_rows: Vec<i64>,
+    exposures: HashMap<(i64, usize), i64>,
+    waiting: Vec<Waiting>,
+    rows: usize,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    batch: LeadBatch,
+    rows_before: u64,
+    tag: usize,
+}
+
+impl<'g> Group<'g> {
+    /// Begins to take in the rows of the job that will be `seq`.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    pub fn lead_writer(&self, seq: i64, names: &[String], rules: &'g Rules, learned: &'g Learned) -> Result<LeadWriter<'g>> {
+        let rows = rules.experiments.iter().map(|experiment| {
+            let row = self.store.experiment_row(&experiment.id, experiment.version)?;
+            Ok(row.unwrap_or_default())
+        });
+        Ok(LeadWriter {
+            store: self.store,
+            job: seq,
+            names: names.into(),
+            layout: self.store.layout(names)?,
+            experiment_rows: rows.collect::<Result<_>>()?,
+            rules,
+            learned,
+            exposures: HashMap::new(),
+            waiting: Vec::new(),
+            rows: 0,
+            bytes: 0,
+        })
+    }
+}
+
+impl LeadWriter<'_> {
+    /// Adds the leads of one chunk, whose rows follow `rows_before` others; `tag` names the chunk to `each`.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    pub fn add(&mut self, batch: LeadBatch, rows_before: u64, tag: usize, each: &mut dyn FnMut(Settled<'_>)) -> Result<()> {
+        self.rows += batch.len();
+        self.bytes += batch.bytes();
+        self.waiting.push(Waiting { batch, rows_before, tag });
+        if self.rows >= BATCH_ROWS || self.bytes >= BATCH_BYTES { self.flush(each) } else { Ok(()) }
+    }
+
+    /// Writes what is still gathered, and the exposures.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    pub fn finish(mut self, each: &mut dyn FnMut(Settled<'_>)) -> Result<()> {
+        self.flush(each)?;
+        let mut exposures: Vec<_> = self.exposures.iter().collect();
+        exposures.sort_unstable();
+        self.store.run(|connection| {
+            let mut add = connection.prepare_cached(
+                "INSERT INTO exposures (experiment, variant, leads) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (experiment, variant) DO UPDATE SET leads = leads + excluded.leads",
+            )?;
+            for ((experiment, variant), leads) in exposures {
+                add.execute(params![experiment, i64::try_from(*variant).unwrap_or_default(), leads])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Two passes: by key to find out who is who, then in the order of the file to write.
+    fn flush(&mut self, each: &mut dyn FnMut(Settled<'_>)) -> Result<()> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let rows = std::mem::take(&mut self.rows);
+        self.bytes = 0;
+        if rows == 0 {
+            return Ok(());
+        }
+        let found = self.identify(&waiting, rows)?;
+        let names = Arc::clone(&self.names);
+        let mut at = 0;
+        for Waiting { batch, rows_before, tag } in &waiting {
+            for index in 0..batch.len() {
+                let mut lead = batch.lead(index, &names);
+                lead.row += rows_before;
+                let (taken, mark) = match found[at] {
+                    Who::New(id) => {
+                        self.insert(id, &lead, batch.mark(index))?;
+                        (Taken::New, batch.mark(index))
+                    }
+                    Who::Known(id) => self.update(id, &lead)?,
+                    Who::Duplicate => (Taken::Duplicate, batch.mark(index)),
+                };
+                each(Settled { lead, tag: *tag, index, taken, mark });
+                at += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Who each row is, in the order of the file. A new person's key is taken here; their row is written afterwards.
+    fn identify(&self, waiting: &[Waiting], rows: usize) -> Result<Vec<Who>> {
+        let base: i64 = self.store.run(|c| c.query_row("SELECT coalesce(max(id), 0) + 1 FROM leads", [], |row| row.get(0)))?;
+        let mut order: Vec<(Uuid, u32)> = Vec::with_capacity(rows);
+        let ids = waiting.iter().flat_map(|part| (0..part.batch.len()).map(|index| part.batch.lead_id(index)));
+        order.extend(ids.zip(0u32..));
+        order.sort_unstable();
+        let mut found = vec![Who::Duplicate; rows];
+        let mut before = None;
+        for (lead_id, at) in &order {
+            if before != Some(lead_id) {
+                found[*at as usize] = self.claim_key(*lead_id, base + i64::from(*at), base)?;
+            }
+            before = Some(lead_id);
+        }
+        Ok(found)
+    }
+
+    /// Takes the person's key, or finds who has it. Keys of others with the same hash are stepped over.
+    fn claim_key(&self, lead_id: Uuid, id: i64, base: i64) -> Result<Who> {
+        let mut key = hash_of(lead_id);
+        loop {
+            let added = self.store.run(|connection| {
+                connection.prepare_cached("INSERT OR IGNORE INTO lead_keys (hash, lead) VALUES (?1, ?2)")?.execute(params![key, id])
+            })?;
+            if added == 1 {
+                return Ok(Who::New(id));
+            }
+            let holder: i64 = self.store.run(|connection| {
+                connection.prepare_cached("SELECT lead FROM lead_keys WHERE hash = ?1")?.query_row([key], |row| row.get(0))
+            })?;
+            // A holder from this very batch has another lead_id, for equal ones stand side by side.
+            if holder < base && self.store.lead_id_at(holder)? == Some(lead_id) {
+                let job = self.store.run(|connection| {
+                    connection.prepare_cached("SELECT job FROM leads WHERE id = ?1")?.query_row([holder], |row| row.get::<_, i64>(0))
+                })?;
+                return Ok(if job == self.job { Who::Duplicate } else { Who::Known(holder) });
+            }
+            key = key.wrapping_add(1);
+        }
+    }
+
+    fn insert(&mut self, id: i64, lead: &Lead<'_>, mark: StageMark) -> Result<()> {
+        let arms = self.arms(lead, &[]);
+        let (job, layout) = (self.job, self.layout);
+        self.store.run(|connection| {
+            connection
+                .prepare_cached(
+                    "INSERT INTO leads (id, email, name, value, scale, currency, location, phone, phone_e164, source, layout, extra, job, row, score, tier, arms)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+                )?
+                .execute(params![
+                    id,
+                    lead.email,
+                    some(lead.name),
+                    lead.value.map(Decimal::units),
+                    lead.value.map(Decimal::scale),
+                    some(lead.currency),
+                    some(lead.location),
+                    some(lead.phone),
+                    some(lead.phone_e164),
+                    some(lead.source).filter(|_| lead.source_given),
+                    layout,
+                    (!lead.extra.packed.is_empty()).then_some(lead.extra.packed),
+                    job,
+                    lead.row.cast_signed(),
+                    mark.score,
+                    mark.tier,
+                    (!arms.is_empty()).then_some(arms),
+                ])
+        })?;
+        Ok(())
+    }
+
+    /// A known person: the row joins their history, the lead becomes the fold, and is staged as it now stands.
+    fn update(&mut self, id: i64, lead: &Lead<'_>) -> Result<(Taken, StageMark)> {
+        let before = self.store.lead_row(id)?;
+        let mut row = RowValues::of(lead, self.layout);
+        self.store.remember(id, &before, self.job, lead.row, &row)?;
+        let names = self.store.layout_names(before.values.layout)?;
+        let changed = row.fold_onto(&before.values, &names, &self.names);
+        if row.merged_names.is_some() {
+            row.layout = self.store.layout(&row.merged_names.take().unwrap_or_default())?;
+        }
+        let names = self.store.layout_names(row.layout)?;
+        let kept = self.store.unpack_arms(before.arms.as_deref().unwrap_or_default())?;
+        let default_source = lead.source;
+        let folded = row.as_lead(&names, default_source, lead.row);
+        let mark = stages::run(&folded, &kept, self.rules, self.learned).mark();
+        let mut arms = before.arms.unwrap_or_default();
+        arms.extend(self.arms(&folded, &kept));
+        self.store.write_fold(id, &row, self.job, lead.row, mark, &arms)?;
+        Ok((Taken::Known { changed }, mark))
+    }
+
+    /// The arms the lead is newly given, packed; counted as exposures.
+    fn arms(&mut self, lead: &Lead<'_>, kept: &[Arm]) -> Vec<u8> {
+        let mut packed = Vec::new();
+        for (experiment, row) in self.rules.experiments.iter().zip(&self.experiment_rows) {
+            let known = kept.iter().any(|arm| arm.experiment == experiment.id);
+            if !known && experiment.filter.as_ref().is_none_or(|filter| filter.admits(lead)) {
+                let variant = experiment.variant_of(lead.lead_id);
+                experiments::pack_arm(&mut packed, *row, variant);
+                *self.exposures.entry((*row, variant)).or_default() += 1;
+            }
+        }
+        packed
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Who {
+    New(i64),
+    Known(i64),
+    Duplicate,
+}
+
+/// The key of a person: the first 64 bits of their id.
+pub(super) fn hash_of(lead_id: Uuid) -> i64 {
+    (lead_id.as_u64_pair().0).cast_signed()
+}
+
+/// The values of one accepted row, or of the fold of several. `None` is absent.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct RowValues {
+    pub email: String,
+    pub name: Option<String>,
+    pub value: Option<Decimal>,
+    pub currency: Option<String>,
+    pub location: Option<String>,
+    pub phone: Option<String>,
+    pub phone_e164: Option<String>,
+    pub source: Option<String>,
+    pub layout: i64,
+    pub extra: Option<Vec<u8>>,
+    merged_names: Option<Vec<String>>,
+}
+
+/// One lead's row with what only the writer needs.
+#[derive(Debug)]
+pub(super) struct LeadRow {
+    pub values: RowValues,
+    pub job: i64,
+    pub row: i64,
+    pub accepted: i64,
+    pub arms: Option<Vec<u8>>,
+}
+
+impl RowValues {
+    fn of(lead: &Lead<'_>, layout: i64) -> Self {
+        let owned = |text: &str| some(text).map(str::to_owned);
+        Self {
+            email: lead.email.to_owned(),
+            name: owned(lead.name),
+            value: lead.value,
+            currency: owned(lead.currency),
+            location: owned(lead.location),
+            phone: owned(lead.phone),
+            phone_e164: owned(lead.phone_e164),
+            source: owned(lead.source).filter(|_| lead.source_given),
+            layout,
+            extra: (!lead.extra.packed.is_empty()).then(|| lead.extra.packed.to_vec()),
+            merged_names: None,
+        }
+    }
+
+    /// Reads the values from columns `at` and on of a row, in the order of the schema.
+    pub(super) fn read(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<Self> {
+        let units: Option<i64> = row.get(at + 2)?;
+        let scale: Option<u8> = row.get(at + 3)?;
+        Ok(Self {
+            email: row.get(at)?,
+            name: row.get(at + 1)?,
+            value: units.and_then(|units| Decimal::new(units, scale.unwrap_or(0))),
+            currency: row.get(at + 4)?,
+            location: row.get(at + 5)?,
+            phone: row.get(at + 6)?,
+            phone_e164: row.get(at + 7)?,
+            source: row.get(at + 8)?,
+            layout: row.get(at + 9)?,
+            extra: row.get(at + 10)?,
+            merged_names: None,
+        })
+    }
+
+    /// Lets new non-empty values win over the older ones; how many cells of the lead that changed.
+    fn fold_onto(&mut self, older: &Self, older_names: &[String], own_names: &[String]) -> u32 {
+        let mut changed = 0;
+        let mut fold = |new: &mut Option<String>, old: &Option<String>| match new {
+            Some(text) if Some(&*text) == old.as_ref() => {}
+            Some(_) => changed += 1,
+            None => new.clone_from(old),
+        };
+        fold(&mut self.name, &older.name);
+        fold(&mut self.currency, &older.currency);
+        fold(&mut self.location, &older.location);
+        fold(&mut self.source, &older.source);
+        let same_phone = self.phone.is_none();
+        fold(&mut self.phone, &older.phone);
+        if same_phone {
+            self.phone_e164.clone_from(&older.phone_e164);
+        }
+        match self.value {
+            Some(value) => changed += u32::from(Some(value) != older.value),
+            None => self.value = older.value,
+        }
+        changed + self.fold_extra(older, older_names, own_names)
+    }
+
+    /// Extra columns by name: the older order first, names seen for the first time behind.
+    fn fold_extra(&mut self, older: &Self, older_names: &[String], own_names: &[String]) -> u32 {
+        let cells = |names, packed: &'_ Option<Vec<u8>>| -> Vec<(String, String)> {
+            let packed = packed.as_deref().unwrap_or_default();
+            Extra { names, packed }.iter().map(|(name, cell): (&str, &str)| (name.to_owned(), cell.to_owned())).collect()
+        };
+        let mut merged = cells(older_names, &older.extra);
+        let mut changed = 0;
+        for (name, cell) in cells(own_names, &self.extra) {
+            match merged.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, old)) if *old != cell && !cell.trim().is_empty() => {
+                    *old = cell;
+                    changed += 1;
+                }
+                Some(_) => {}
+                None => {
+                    changed += u32::from(!cell.trim().is_empty());
+                    merged.push((name, cell));
+                }
+            }
+        }
+        let mut packed = Vec::new();
+        merged.iter().for_each(|(_, cell)| pack_cell(&mut packed, cell));
+        self.extra = (!packed.is_empty()).then_some(packed);
+        self.merged_names = Some(merged.into_iter().map(|(name, _)| name).collect());
+        changed
+    }
+
+    /// The values as a lead, for the stages and for showing.
+    pub(super) fn as_lead<'a>(&'a self, names: &'a [String], default_source: &'a str, row: u64) -> Lead<'a> {
+        let phone = self.phone.as_deref().unwrap_or_default();
+        Lead {
+            row,
+            line: 0,
+            lead_id: lead_id_of(&email::identity(&self.email)),
+            name: self.name.as_deref().unwrap_or_default(),
+            email: &self.email,
+            value: self.value,
+            currency: self.currency.as_deref().unwrap_or_default(),
+            location: self.location.as_deref().unwrap_or_default(),
+            phone,
+            phone_e164: self.phone_e164.as_deref().unwrap_or_default(),
+            phone_reads: self.phone_e164.is_some() || phone::read_phone(phone, None) != phone::Phone::Unreadable,
+            source: self.source.as_deref().unwrap_or(default_source),
+            source_given: self.source.is_some(),
+            extra: lead::Extra { names, packed: self.extra.as_deref().unwrap_or_default() },
+        }
+    }
+}
+
+impl Store {
+    /// The id of these column names, interned.
+    fn layout(&self, names: &[String]) -> Result<i64> {
+        let text = serde_json::to_string(names).expect("a list of texts is JSON");
+        self.run(|connection| {
+            let known = connection.prepare_cached("SELECT id FROM layouts WHERE names = ?1")?.query_row([&text], |row| row.get(0)).optional()?;
+            if let Some(id) = known {
+                return Ok(id);
+            }
+            connection.prepare_cached("INSERT INTO layouts (names) VALUES (?1)")?.execute([&text])?;
+            Ok(connection.last_insert_rowid())
+        })
+    }
+
+    /// The column names of a layout.
+    pub(super) fn layout_names(&self, id: i64) -> Result<Vec<String>> {
+        let text: String =
+            self.run(|connection| connection.prepare_cached("SELECT names FROM layouts WHERE id = ?1")?.query_row([id], |row| row.get(0)))?;
+        Ok(serde_json::from_str(&text).unwrap_or_default())
+    }
+
+    /// The person in a row; `None` when there is no such row.
+    pub(super) fn lead_id_at(&self, id: i64) -> Result<Option<Uuid>> {
+        let address: Option<String> = self.run(|connection| {
+            connection.prepare_cached("SELECT email FROM leads WHERE id = ?1")?.query_row([id], |row| row.get(0)).optional()
+        })?;
+        Ok(address.map(|address| lead_id_of(&email::identity(&address))))
+    }
+
+    fn lead_row(&self, id: i64) -> Result<LeadRow> {
+        self.run(|connection| {
+            connection
+                .prepare_cached(
+                    "SELECT email, name, value, scale, currency, location, phone, phone_e164, source, layout, extra, job, row, accepted, arms
+                     FROM leads WHERE id = ?1",
+                )?
+                .query_row([id], |row| {
+                    Ok(LeadRow { values: RowValues::read(row, 0)?, job: row.get(11)?, row: row.get(12)?, accepted: row.get(13)?, arms: row.get(14)? })
+                })
+        })
+    }
+
+    /// Puts a row into a lead's history; at the second, the first one too.
+    fn remember(&self, id: i64, before: &LeadRow, job: i64, row: u64, values: &RowValues) -> Result<()> {
+        if before.accepted == 1 {
+            self.write_history(id, before.job, before.row, &before.values)?;
+        }
+        self.write_history(id, job, row.cast_signed(), values)
+    }
+
+    fn write_history(&self, id: i64, job: i64, row: i64, values: &RowValues) -> Result<()> {
+        self.run(|connection| {
+            connection
+                .prepare_cached(
+                    "INSERT INTO history (lead, job, row, email, name, value, scale, currency, location, phone, phone_e164, source, layout, extra)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                )?
+                .execute(params![
+                    id,
+                    job,
+                    row,
+                    values.email,
+                    values.name,
+                    values.value.map(Decimal::units),
+                    values.value.map(Decimal::scale),
+                    values.currency,
+                    values.location,
+                    values.phone,
+                    values.phone_e164,
+                    values.source,
+                    values.layout,
+                    values.extra,
+                ])
+        })?;
+        Ok(())
+    }
+
+    fn write_fold(&self, id: i64, values: &RowValues, job: i64, row: u64, mark: StageMark, arms: &[u8]) -> Result<()> {
+        self.run(|connection| {
+            connection
+                .prepare_cached(
+                    "UPDATE leads SET email = ?2, name = ?3, value = ?4, scale = ?5, currency = ?6, location = ?7, phone = ?8, phone_e164 = ?9,
+                     source = ?10, layout = ?11, extra = ?12, job = ?13, row = ?14, score = ?15, tier = ?16, arms = ?17, accepted = accepted + 1
+                     WHERE id = ?1",
+                )?
+                .execute(params![
+                    id,
+                    values.email,
+                    values.name,
+                    values.value.map(Decimal::units),
+                    values.value.map(Decimal::scale),
+                    values.currency,
+                    values.location,
+                    values.phone,
+                    values.phone_e164,
+                    values.source,
+                    values.layout,
+                    values.extra,
+                    job,
+                    row.cast_signed(),
+                    mark.score,
+                    mark.tier,
+                    (!arms.is_empty()).then_some(arms),
+                ])
+        })?;
+        Ok(())
+    }
+}
+
+fn some(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
+}

@@ -1,0 +1,320 @@
+//! The store: SQLite behind a small, concrete surface. One writer, any number of readers.
+//!
+//! In reading order: this file opens, migrates and groups transactions; [`jobs`] holds what became of each drop;
+//! [`leads`] takes accepted leads in and tells new, known and duplicate apart; [`outbox`] holds journal lines until they
+//! are written; [`read`] answers questions. No SQL stands outside this folder, and no file but the database is touched.
+
+pub mod experiments;
+pub mod jobs;
+pub mod leads;
+pub mod outbox;
+pub mod read;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+/// Scripts that bring an older store forwards; the number of scripts is the schema version.
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
+
+/// The schema that this program writes.
+#[allow(clippy::cast_possible_truncation)] // a handful of scripts
+const SCHEMA: u32 = MIGRATIONS.len() as u32;
+
+/// Says that the file is ours: `vlhl`.
+const APPLICATION_ID: i32 = 0x766c_686c;
+
+/// How long a reader or writer waits for another program that holds the database.
+const BUSY_WAIT: Duration = Duration::from_secs(5);
+
+/// The store, open for writing. There is one, held by whoever holds the root's lock.
+#[derive(Debug)]
+pub struct Store {
+    connection: Connection,
+    path: PathBuf,
+}
+
+/// What the store could not do, by consequence.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No space: intake pauses and goes on by itself.
+    #[error("{path}: the disk is full. Free some space; intake goes on by itself")]
+    Full {
+        /// The database.
+        path: String,
+    },
+    /// Another program holds the database.
+    #[error("{path}: another program holds the database. Close it (a database browser, a backup?)")]
+    Busy {
+        /// The database.
+        path: String,
+    },
+    /// The file is damaged or is no database of ours.
+    #[error("{path}: the store is damaged ({what}). Restore it from a backup, or move it away: the archive still holds the files")]
+    Damaged {
+        /// The database.
+        path: String,
+        /// What SQLite says.
+        what: String,
+    },
+    /// Written by a later version of this program.
+    #[error("{path}: the store has schema {found}, this program knows up to {known}. Use the newer program")]
+    Newer {
+        /// The database.
+        path: String,
+        /// Its schema.
+        found: u32,
+        /// Ours.
+        known: u32,
+    },
+    /// Anything else, with its cause.
+    #[error("{path}: {source}")]
+    Other {
+        /// The database.
+        path: String,
+        /// The cause.
+        source: rusqlite::Error,
+    },
+}
+
+/// Short for what every call here may end with.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+impl Store {
+    /// Opens or creates the store and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`StoreError`], also when the file was written by a later version.
+    pub fn open(path: &Path, cache_mb: u32) -> Result<Self> {
+        let open = || -> rusqlite::Result<Connection> {
+            let connection = Connection::open(path)?;
+            connection.busy_timeout(BUSY_WAIT)?;
+            connection.pragma_update(None, "journal_mode", "WAL")?;
+            connection.pragma_update(None, "synchronous", "FULL")?;
+            // We checkpoint after publishing, where a pause costs nobody anything.
+            connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+            connection.pragma_update(None, "cache_size", -i64::from(cache_mb) * 1024)?;
+            connection.pragma_update(None, "temp_store", "MEMORY")?;
+            connection.set_prepared_statement_cache_capacity(64);
+            Ok(connection)
+        };
+        let connection = open().map_err(|error| classify(path, error))?;
+        let store = Self { connection, path: path.to_owned() };
+        store.migrate()?;
+        Ok(store)
+    }
+
+    /// The database file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Begins a group: any number of jobs that become durable together.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn begin(&self) -> Result<Group<'_>> {
+        self.run(|connection| connection.execute_batch("BEGIN IMMEDIATE"))?;
+        Ok(Group { store: self, open: true })
+    }
+
+    /// Runs small bookkeeping whose loss would only make recovery repeat a step: no fsync.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn note<T>(&self, work: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
+        self.run(|connection| connection.execute_batch("PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE"))?;
+        let done = work(self).and_then(|value| {
+            self.run(|connection| connection.execute_batch("COMMIT"))?;
+            Ok(value)
+        });
+        if done.is_err() {
+            let _ = self.connection.execute_batch("ROLLBACK"); // the first error is the one that matters
+        }
+        self.run(|connection| connection.execute_batch("PRAGMA synchronous = FULL"))?;
+        done
+    }
+
+    /// Moves the write-ahead log into the database when it has grown beyond `over_bytes`.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is lost by a checkpoint that failed.
+    pub fn checkpoint(&self, over_bytes: u64) -> Result<()> {
+        let mut wal = self.path.clone().into_os_string();
+        wal.push("-wal");
+        if std::fs::metadata(wal).map_or(0, |meta| meta.len()) <= over_bytes {
+            return Ok(());
+        }
+        self.run(|connection| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))
+    }
+
+    /// Looks the whole file over.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] with the first fault found.
+    pub fn verify(&self) -> Result<()> {
+        let verdict: String = self.run(|connection| connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)))?;
+        if verdict == "ok" { Ok(()) } else { Err(StoreError::Damaged { path: self.path.display().to_string(), what: verdict }) }
+    }
+
+    fn migrate(&self) -> Result<()> {
+        let found: u32 = self.run(|connection| connection.query_row("PRAGMA user_version", [], |row| row.get(0)))?;
+        check_version(&self.path, found)?;
+        for (at, script) in MIGRATIONS.iter().enumerate().skip(found as usize) {
+            let script = format!("BEGIN IMMEDIATE; {script}; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {}; COMMIT;", at + 1);
+            self.run(|connection| connection.execute_batch(&script))?;
+        }
+        Ok(())
+    }
+
+    /// Runs something on the connection and says in our words what went wrong.
+    fn run<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        work(&self.connection).map_err(|error| classify(&self.path, error))
+    }
+}
+
+/// Opens the store for reading only, beside a running writer.
+///
+/// # Errors
+/// [`StoreError`], also when there is no store yet.
+pub fn open_to_read(path: &Path) -> Result<Store> {
+    let open = || -> rusqlite::Result<Connection> {
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        connection.busy_timeout(BUSY_WAIT)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        Ok(connection)
+    };
+    let connection = open().map_err(|error| classify(path, error))?;
+    let store = Store { connection, path: path.to_owned() };
+    let found: u32 = store.run(|connection| connection.query_row("PRAGMA user_version", [], |row| row.get(0)))?;
+    check_version(path, found)?;
+    Ok(store)
+}
+
+/// Jobs that become durable together. Dropped without [`commit`](Self::commit), nothing of it has happened.
+#[derive(Debug)]
+pub struct Group<'s> {
+    store: &'s Store,
+    open: bool,
+}
+
+impl<'s> Group<'s> {
+    /// The store, to write into this group.
+    #[must_use]
+    pub fn store(&self) -> &'s Store {
+        self.store
+    }
+
+    /// Begins one job's part, which alone can be taken back.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn savepoint(&self) -> Result<()> {
+        self.store.run(|connection| connection.execute_batch("SAVEPOINT job"))
+    }
+
+    /// Keeps the job's part.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn release(&self) -> Result<()> {
+        self.store.run(|connection| connection.execute_batch("RELEASE job"))
+    }
+
+    /// Takes the job's part back.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn roll_back(&self) -> Result<()> {
+        self.store.run(|connection| connection.execute_batch("ROLLBACK TO job; RELEASE job"))
+    }
+
+    /// Makes the whole group durable.
+    ///
+    /// # Errors
+    /// [`StoreError`]; whether the group is in the store is then known only by asking it again.
+    pub fn commit(mut self) -> Result<()> {
+        self.store.run(|connection| connection.execute_batch("COMMIT"))?;
+        self.open = false;
+        Ok(())
+    }
+}
+
+impl Drop for Group<'_> {
+    fn drop(&mut self) {
+        if self.open {
+            // Nothing to do about a failure here: SQLite rolls back when it next opens the file.
+            let _ = self.store.connection.execute_batch("ROLLBACK");
+        }
+    }
+}
+
+fn check_version(path: &Path, found: u32) -> Result<()> {
+    if found > SCHEMA {
+        return Err(StoreError::Newer { path: path.display().to_string(), found, known: SCHEMA });
+    }
+    Ok(())
+}
+
+fn classify(path: &Path, error: rusqlite::Error) -> StoreError {
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, NotADatabase};
+    let path = path.display().to_string();
+    match error.sqlite_error_code() {
+        Some(DiskFull) => StoreError::Full { path },
+        Some(DatabaseBusy | DatabaseLocked) => StoreError::Busy { path },
+        Some(DatabaseCorrupt | NotADatabase) => StoreError::Damaged { path, what: error.to_string() },
+        _ => StoreError::Other { path, source: error },
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A store in a folder of its own.
+    pub(crate) fn scratch() -> (tempfile::TempDir, Store) {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let store = Store::open(&dir.path().join("valhalla.db"), 8).expect("a new store");
+        (dir, store)
+    }
+
+    #[test]
+    fn a_group_that_is_dropped_never_happened() {
+        let (_dir, store) = scratch();
+        let count = |store: &Store| store.run(|c| c.query_row("SELECT count(*) FROM layouts", [], |row| row.get::<_, i64>(0))).expect("count");
+        let insert = |store: &Store, name: &str| store.run(|c| c.execute("INSERT INTO layouts (names) VALUES (?1)", [name])).expect("insert");
+        drop({
+            let group = store.begin().expect("begin");
+            insert(group.store(), "a");
+            group
+        });
+        assert_eq!(count(&store), 0);
+        let group = store.begin().expect("begin");
+        insert(group.store(), "a");
+        group.savepoint().expect("savepoint");
+        insert(group.store(), "b");
+        group.roll_back().expect("roll back");
+        group.commit().expect("commit");
+        assert_eq!(count(&store), 1);
+    }
+
+    #[test]
+    fn an_older_program_refuses_a_newer_store() {
+        let (dir, store) = scratch();
+        store.run(|c| c.pragma_update(None, "user_version", 99)).expect("set");
+        drop(store);
+        let path = dir.path().join("valhalla.db");
+        assert!(matches!(Store::open(&path, 8), Err(StoreError::Newer { found: 99, .. })));
+        assert!(matches!(open_to_read(&path), Err(StoreError::Newer { found: 99, .. })));
+    }
+
+    #[test]
+    fn a_file_that_is_no_database_is_said_to_be_damaged() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let path = dir.path().join("valhalla.db");
+        std::fs::write(&path, "this is not a database, but it is long enough to be looked at".repeat(20)).expect("write");
+        assert!(matches!(Store::open(&path, 8), Err(StoreError::Damaged { .. })));
+    }
+}

@@ -1,0 +1,363 @@
+//! Questions to the store: past jobs, leads, totals. Read only, beside a running writer.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rusqlite::types::Value;
+use rusqlite::{OptionalExtension, params};
+use uuid::Uuid;
+
+use super::leads::{RowValues, hash_of};
+use super::{Result, Store};
+use crate::engine::email;
+use crate::engine::lead::{Lead, lead_id_of};
+use crate::engine::stages::ab_test::Arm;
+
+/// One lead as stored, with everything needed to stage it again.
+#[derive(Debug, Clone)]
+pub struct StoredLead {
+    values: RowValues,
+    names: Arc<[String]>,
+    default_source: String,
+    /// Row of the last accepted row within its file.
+    pub row: u64,
+    /// Job of the last accepted row.
+    pub job_id: Uuid,
+    /// When that job began, milliseconds since 1970.
+    pub ingested_at_ms: i64,
+    /// Rules it was staged under.
+    pub rules: String,
+    /// Snapshot it was staged with.
+    pub learned: u64,
+    /// Hundredths of a point.
+    pub score: u16,
+    /// 0 for A to 3 for D.
+    pub tier: u8,
+    /// The arms it keeps.
+    pub arms: Vec<Arm>,
+    /// Accepted rows of this person.
+    pub accepted: u64,
+}
+
+impl StoredLead {
+    /// The lead, for the stages and for showing.
+    #[must_use]
+    pub fn lead(&self) -> Lead<'_> {
+        self.values.as_lead(&self.names, &self.default_source, self.row)
+    }
+
+    /// The source of the job of its last accepted row, whose rules it was staged under.
+    #[must_use]
+    pub fn job_source(&self) -> &str {
+        &self.default_source
+    }
+}
+
+/// Which leads are asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LeadQuery {
+    /// 0 for A to 3 for D.
+    pub tier: Option<u8>,
+    /// Leads of jobs that began at or after, milliseconds since 1970.
+    pub since_ms: Option<i64>,
+    /// Leads of this source.
+    pub source: Option<String>,
+    /// Leads whose last accepted row came from this job.
+    pub job_id: Option<Uuid>,
+    /// At most so many; all when absent.
+    pub limit: Option<u64>,
+    /// Best score first instead of the order of arrival.
+    pub best_first: bool,
+}
+
+/// One past job in the list of reports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastJob {
+    /// Its place in the order of commits.
+    pub seq: i64,
+    /// The job.
+    pub job_id: Uuid,
+    /// The job it takes up again.
+    pub parent: Option<Uuid>,
+    /// Whether journals and moves are complete.
+    pub done: bool,
+    /// Hash of its bytes.
+    pub sha256: Option<[u8; 32]>,
+    /// JSON, as recorded.
+    pub moves: String,
+    /// The report line.
+    pub report: String,
+}
+
+/// Sums over every job that counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Jobs of each fate, dry runs apart.
+    pub processed: u64,
+    /// See `processed`.
+    pub failed: u64,
+    /// See `processed`.
+    pub duplicate: u64,
+    /// Dry runs.
+    pub dry_runs: u64,
+    /// Rows, as in the reports.
+    pub rows: u64,
+    /// Rows of new people.
+    pub accepted_new: u64,
+    /// Rows of known people.
+    pub accepted_updated: u64,
+    /// Rows of people who came earlier in their file.
+    pub duplicates: u64,
+    /// Rows rejected.
+    pub rejected: u64,
+    /// Leads in the store.
+    pub leads: u64,
+}
+
+const LEAD_COLUMNS: &str = "l.email, l.name, l.value, l.scale, l.currency, l.location, l.phone, l.phone_e164, l.source, l.layout, l.extra,
+    l.row, l.score, l.tier, l.arms, l.accepted, j.job_id, j.started_at_ms, j.rules, j.learned, j.source";
+
+impl Store {
+    /// Calls `each` with every lead asked for, one at a time: memory does not depend on how many there are.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError), or what `each` returned.
+    pub fn leads<E: From<super::StoreError>>(
+        &self,
+        query: &LeadQuery,
+        mut each: impl FnMut(StoredLead) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        let mut conditions = vec!["1".to_owned()];
+        let mut values: Vec<Value> = Vec::new();
+        let mut ask = |condition: &str, value: Value| {
+            values.push(value);
+            conditions.push(format!("{condition} ?{}", values.len()));
+        };
+        if let Some(tier) = query.tier {
+            ask("l.tier =", i64::from(tier).into());
+        }
+        if let Some(since) = query.since_ms {
+            ask("j.started_at_ms >=", since.into());
+        }
+        if let Some(source) = &query.source {
+            ask("coalesce(l.source, j.source) =", source.clone().into());
+        }
+        if let Some(job) = query.job_id {
+            ask("j.job_id =", job.as_bytes().to_vec().into());
+        }
+        let order = if query.best_first { "l.tier, l.score DESC, l.id" } else { "l.id" };
+        let limit = query.limit.map_or(-1, u64::cast_signed);
+        let sql = format!(
+            "SELECT {LEAD_COLUMNS} FROM leads l JOIN jobs j ON j.seq = l.job WHERE {} ORDER BY {order} LIMIT {limit}",
+            conditions.join(" AND ")
+        );
+        let mut layouts = HashMap::new();
+        let broken = |error| E::from(super::classify(&self.path, error));
+        let mut statement = self.connection.prepare(&sql).map_err(broken)?;
+        let mut rows = statement.query(rusqlite::params_from_iter(values)).map_err(broken)?;
+        while let Some(row) = rows.next().map_err(broken)? {
+            let lead = self.read_lead(row, &mut layouts)?;
+            each(lead)?;
+        }
+        Ok(())
+    }
+
+    /// The lead of an address or a `lead_id`.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    pub fn lead(&self, who: &str) -> Result<Option<StoredLead>> {
+        let who = who.trim();
+        let lead_id = Uuid::parse_str(who).unwrap_or_else(|_| lead_id_of(&email::identity(&who.to_lowercase())));
+        let mut key = hash_of(lead_id);
+        loop {
+            let holder: Option<i64> =
+                self.run(|c| c.prepare_cached("SELECT lead FROM lead_keys WHERE hash = ?1")?.query_row([key], |row| row.get(0)).optional())?;
+            let Some(holder) = holder else { return Ok(None) };
+            if self.lead_id_at(holder)? == Some(lead_id) {
+                return self.lead_by_row(holder).map(Some);
+            }
+            key = key.wrapping_add(1);
+        }
+    }
+
+    fn lead_by_row(&self, id: i64) -> Result<StoredLead> {
+        let sql = format!("SELECT {LEAD_COLUMNS} FROM leads l JOIN jobs j ON j.seq = l.job WHERE l.id = ?1");
+        let broken = |error| super::classify(&self.path, error);
+        let mut statement = self.connection.prepare_cached(&sql).map_err(broken)?;
+        let mut rows = statement.query([id]).map_err(broken)?;
+        match rows.next().map_err(broken)? {
+            Some(row) => self.read_lead(row, &mut HashMap::new()),
+            None => Err(broken(rusqlite::Error::QueryReturnedNoRows)),
+        }
+    }
+
+    fn read_lead(&self, row: &rusqlite::Row<'_>, layouts: &mut HashMap<i64, Arc<[String]>>) -> Result<StoredLead> {
+        let read = || -> rusqlite::Result<(RowValues, Option<Vec<u8>>, StoredLead)> {
+            let values = RowValues::read(row, 0)?;
+            let stored = StoredLead {
+                values: RowValues::default(),
+                names: Arc::default(),
+                row: row.get::<_, i64>(11)?.unsigned_abs(),
+                score: row.get(12)?,
+                tier: row.get(13)?,
+                arms: Vec::new(),
+                accepted: row.get::<_, i64>(15)?.unsigned_abs(),
+                job_id: Uuid::from_bytes(row.get(16)?),
+                ingested_at_ms: row.get(17)?,
+                rules: row.get(18)?,
+                learned: row.get::<_, i64>(19)?.unsigned_abs(),
+                default_source: row.get(20)?,
+            };
+            Ok((values, row.get(14)?, stored))
+        };
+        let (values, arms, stored) = read().map_err(|error| super::classify(&self.path, error))?;
+        let names = match layouts.get(&values.layout) {
+            Some(names) => Arc::clone(names),
+            None => {
+                let names: Arc<[String]> = self.layout_names(values.layout)?.into();
+                layouts.insert(values.layout, Arc::clone(&names));
+                names
+            }
+        };
+        let arms = self.unpack_arms(arms.as_deref().unwrap_or_default())?;
+        Ok(StoredLead { values, names, arms, ..stored })
+    }
+
+    /// Past jobs, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    pub fn jobs(&self, limit: Option<u64>) -> Result<Vec<PastJob>> {
+        self.past_jobs("1 ORDER BY seq DESC LIMIT ?1", params![limit.map_or(-1, u64::cast_signed)])
+    }
+
+    /// Calls `each` with every job in the order of commits, a bounded number in memory at a time.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError), or what `each` returned.
+    pub fn each_job<E: From<super::StoreError>>(&self, mut each: impl FnMut(PastJob) -> std::result::Result<(), E>) -> std::result::Result<(), E> {
+        let mut after = 0;
+        loop {
+            let page = self.past_jobs("seq > ?1 ORDER BY seq LIMIT 1000", params![after])?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = last.seq;
+            page.into_iter().try_for_each(&mut each)?;
+        }
+    }
+
+    /// The job of this id (or the start of one), else the newest job of a file of this name.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    pub fn find_job(&self, job_or_file: &str) -> Result<Option<PastJob>> {
+        if let Ok(id) = Uuid::parse_str(job_or_file) {
+            return Ok(self.past_jobs("job_id = ?1", params![id.as_bytes()])?.pop());
+        }
+        let by_file = self.past_jobs("file = ?1 ORDER BY seq DESC LIMIT 1", params![job_or_file])?.pop();
+        if by_file.is_some() || job_or_file.len() < 8 {
+            return Ok(by_file);
+        }
+        let start = job_or_file.replace('-', "").to_uppercase();
+        let mut found = self.past_jobs("hex(job_id) LIKE ?1 || '%' LIMIT 2", params![start])?;
+        Ok(if found.len() == 1 { found.pop() } else { None })
+    }
+
+    /// Jobs that took up this one again: fixed rejects, replays.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    pub fn children(&self, job_id: Uuid) -> Result<Vec<PastJob>> {
+        self.past_jobs("parent = ?1 ORDER BY seq", params![job_id.as_bytes()])
+    }
+
+    /// The job that took in the file of this inode at or after a time.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    pub fn job_of_inode(&self, inode: u64, since_ms: i64) -> Result<Option<PastJob>> {
+        let found = self.past_jobs("inode = ?1 AND started_at_ms >= ?2 ORDER BY seq LIMIT 1", params![inode.cast_signed(), since_ms])?;
+        Ok(found.into_iter().next())
+    }
+
+    fn past_jobs(&self, condition: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<PastJob>> {
+        let sql = format!("SELECT seq, job_id, parent, state, sha256, moves, report FROM jobs WHERE {condition}");
+        self.run(|connection| {
+            let mut statement = connection.prepare_cached(&sql)?;
+            let rows = statement.query_map(values, |row| {
+                Ok(PastJob {
+                    seq: row.get(0)?,
+                    job_id: Uuid::from_bytes(row.get(1)?),
+                    parent: row.get::<_, Option<[u8; 16]>>(2)?.map(Uuid::from_bytes),
+                    done: row.get::<_, i64>(3)? == 2,
+                    sha256: row.get(4)?,
+                    moves: row.get(5)?,
+                    report: row.get(6)?,
+                })
+            })?;
+            rows.collect()
+        })
+    }
+
+    /// The settings behind a rules version.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    pub fn rules_settings(&self, version: &str) -> Result<Option<String>> {
+        self.run(|c| c.prepare_cached("SELECT settings FROM rules WHERE version = ?1")?.query_row([version], |row| row.get(0)).optional())
+    }
+
+    /// Sums over all jobs.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    pub fn totals(&self) -> Result<Totals> {
+        self.run(|connection| {
+            let leads: i64 = connection.query_row("SELECT count(*) FROM lead_keys", [], |row| row.get(0))?;
+            let sql = "SELECT coalesce(sum(NOT dry_run AND fate = 'processed'), 0), coalesce(sum(NOT dry_run AND fate = 'failed'), 0),
+                coalesce(sum(NOT dry_run AND fate = 'duplicate'), 0), coalesce(sum(dry_run), 0), coalesce(sum(total), 0), coalesce(sum(accepted_new), 0),
+                coalesce(sum(accepted_updated), 0), coalesce(sum(duplicates), 0), coalesce(sum(rejected), 0) FROM (
+                SELECT fate, dry_run, iif(dry_run, 0, total) total, iif(dry_run, 0, accepted_new) accepted_new, iif(dry_run, 0, accepted_updated) accepted_updated,
+                iif(dry_run, 0, duplicates) duplicates, iif(dry_run, 0, rejected) rejected FROM jobs)";
+            connection.query_row(sql, [], |row| {
+                let count = |at: usize| row.get::<_, i64>(at).map(i64::unsigned_abs);
+                Ok(Totals {
+                    processed: count(0)?,
+                    failed: count(1)?,
+                    duplicate: count(2)?,
+                    dry_runs: count(3)?,
+                    rows: count(4)?,
+                    accepted_new: count(5)?,
+                    accepted_updated: count(6)?,
+                    duplicates: count(7)?,
+                    rejected: count(8)?,
+                    leads: leads.unsigned_abs(),
+                })
+            })
+        })
+    }
+
+    /// What the store holds of a job, counted from the leads themselves: first rows of people, and later rows.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    pub fn rows_held(&self) -> Result<HashMap<i64, (u64, u64)>> {
+        self.run(|connection| {
+            let mut held: HashMap<i64, (u64, u64)> = HashMap::new();
+            let mut add = |sql: &str, first: bool| -> rusqlite::Result<()> {
+                let mut statement = connection.prepare(sql)?;
+                let mut rows = statement.query([])?;
+                while let Some(row) = rows.next()? {
+                    let (job, count): (i64, i64) = (row.get(0)?, row.get(1)?);
+                    let entry = held.entry(job).or_default();
+                    if first { entry.0 += count.unsigned_abs() } else { entry.1 += count.unsigned_abs() }
+                }
+                Ok(())
+            };
+            add("SELECT job, count(*) FROM leads WHERE accepted = 1 GROUP BY job", true)?;
+            add("SELECT first, count(*) FROM (SELECT min(job) first FROM history GROUP BY lead) GROUP BY first", true)?;
+            add("SELECT job, count(*) FROM history h WHERE job > (SELECT min(job) FROM history g WHERE g.lead = h.lead) GROUP BY job", false)?;
+            Ok(held)
+        })
+    }
+}
