@@ -3,6 +3,7 @@
 //! Shows what each column is read as before any row is, then the rows.
 
 use std::env;
+use std::ffi::OsStr;
 use std::process::ExitCode;
 
 use valhalla_ingest::ingestion::{Ingestion, IngestionError};
@@ -10,7 +11,7 @@ use valhalla_ingest::ingestion::{Ingestion, IngestionError};
 fn main() -> ExitCode {
     let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/leads.csv").into();
     let path = env::args_os().nth(1).unwrap_or(sample);
-    match show(&Ingestion::open(path)) {
+    match show(&path) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("[ERROR] {error}");
@@ -19,8 +20,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn show<'e>(opened: &'e Result<Ingestion, IngestionError>) -> Result<(), Box<dyn std::error::Error + 'e>> {
-    let ingestion = opened.as_ref()?;
+fn show(path: &OsStr) -> Result<(), IngestionError> {
+    let ingestion = Ingestion::open(path)?;
     println!("Columns:");
     for column in ingestion.columns() {
         let field = column.maps_to.map_or("extra", |field| field.name());

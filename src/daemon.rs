@@ -102,14 +102,12 @@ impl Shutdown {
 ///
 /// # Errors
 /// [`DaemonError`].
-pub fn run(config: Arc<Config>, shutdown: &Shutdown) -> Result<(), DaemonError> {
+pub fn run(config: &Arc<Config>, shutdown: &Shutdown) -> Result<(), DaemonError> {
     let _lock = RootLock::take(&config.root)?;
     let progress = Arc::new(Progress::default());
-    let talker = talk::start(&config, &progress, shutdown).map_err(|source| DaemonError::Socket {
-        path: socket_path(&config.root).display().to_string(),
-        source,
-    })?;
-    let ended = work(&config, &progress, shutdown);
+    let talker = talk::start(config, &progress, shutdown)
+        .map_err(|source| DaemonError::Socket { path: socket_path(&config.root).display().to_string(), source })?;
+    let ended = work(config, &progress, shutdown);
     talker.end();
     ended
 }
@@ -119,12 +117,13 @@ fn work(config: &Arc<Config>, progress: &Arc<Progress>, shutdown: &Shutdown) -> 
     let mut failures = 0;
     let mut told = Vec::new();
     loop {
-        let result = Ingest::open(Arc::clone(config), Arc::clone(progress), Arc::clone(&shutdown.stop), "daemon").and_then(|(ingest, recovered)| {
-            let mut daemon = Daemon::new(config, progress, shutdown, ingest, recovered);
-            daemon.ingest.raise(&std::mem::take(&mut told))?;
-            daemon.rounds(&mut failures)?;
-            daemon.end()
-        });
+        let result =
+            Ingest::open(Arc::clone(config), Arc::clone(progress), Arc::clone(&shutdown.stop), "daemon").and_then(|(ingest, recovered)| {
+                let mut daemon = Daemon::new(config, progress, shutdown, ingest, recovered);
+                daemon.ingest.raise(&std::mem::take(&mut told))?;
+                daemon.rounds(&mut failures)?;
+                daemon.end()
+            });
         let Err(fatal) = result else { return Ok(()) };
         if shutdown.is_stopping() {
             tracing::warn!(%fatal, "ended with trouble; the next start goes on where it was");
@@ -169,6 +168,7 @@ struct Daemon<'d> {
     look_again_at: Option<u64>,
     status_at: u64,
     snapshot_at: u64,
+    snapshot_due: bool,
     monitor_at: u64,
 }
 
@@ -191,6 +191,7 @@ impl<'d> Daemon<'d> {
             look_again_at: None,
             status_at: 0,
             snapshot_at: 0,
+            snapshot_due: false,
             monitor_at: 0,
         }
     }
@@ -202,6 +203,7 @@ impl<'d> Daemon<'d> {
         self.write_snapshots(true);
         while !self.shutdown.is_stopping() {
             self.round()?;
+            self.ingest.tell_folded(false)?;
             *failures = 0;
             self.keep_time();
             self.wait();
@@ -296,7 +298,10 @@ impl<'d> Daemon<'d> {
     fn run(&mut self, jobs: &[Job]) -> Result<(), Fatal> {
         for ended in self.ingest.run(jobs)? {
             match ended {
-                Ended::Done(report) => self.progress.end(&report),
+                Ended::Done(report) => {
+                    self.progress.end(&report);
+                    self.snapshot_due = true;
+                }
                 Ended::Waits { again: Some(job), .. } => self.again.push(*job),
                 Ended::Waits { .. } => {}
             }
@@ -353,7 +358,15 @@ impl<'d> Daemon<'d> {
         let now = self.clock.elapsed_ms();
         let is_polling = self.watch.as_ref().is_none_or(Watch::polling);
         let scan_ms = if is_polling { POLL_MS } else { self.config.watch.rescan_seconds * 1000 };
-        let due = [self.settle.next_deadline(), self.look_again_at.take(), Some(now + scan_ms), Some(self.monitor_at), Some(self.status_at)];
+        let snapshot_at = self.snapshot_due.then_some(self.snapshot_at + SNAPSHOT_MS);
+        let due = [
+            self.settle.next_deadline(),
+            self.look_again_at.take(),
+            Some(now + scan_ms),
+            Some(self.monitor_at),
+            Some(self.status_at),
+            snapshot_at,
+        ];
         let until = due.into_iter().flatten().min().unwrap_or(now).max(now);
         if !self.again.is_empty() {
             return wait_for_stop(self.shutdown, 100);
@@ -384,7 +397,10 @@ impl<'d> Daemon<'d> {
     /// Does for a command what only the writer may do.
     fn answer(&mut self, request: &Value) -> Value {
         let done = match request["command"].as_str() {
-            Some("replay") => replay(&mut self.ingest, request["job"].as_str().unwrap_or_default()),
+            Some("replay") => {
+                let asked = request["rules"].as_str().unwrap_or_default();
+                replay(&mut self.ingest, request["job"].as_str().unwrap_or_default(), Some(asked))
+            }
             other => Err(format!("unknown command {}", other.unwrap_or("(none)"))),
         };
         match done {
@@ -403,9 +419,10 @@ impl<'d> Daemon<'d> {
             self.status_at = now + STATUS_MS;
             write_status(self.config, self.progress, self.progress.look().state.waiting);
         }
-        if now >= self.monitor_at || now >= self.snapshot_at + SNAPSHOT_MS {
+        if now >= self.monitor_at || (self.snapshot_due && now >= self.snapshot_at + SNAPSHOT_MS) {
             self.monitor_at = now + self.config.risk.monitor_seconds * 1000;
             self.snapshot_at = now;
+            self.snapshot_due = false;
             self.write_snapshots(true);
         }
     }
@@ -415,7 +432,8 @@ impl<'d> Daemon<'d> {
         let logs = &self.config.folders.logs;
         let results = self.monitor.results(self.config, &look, is_active);
         let execution = look.state.last.as_deref().map(|report| risk::execution(self.config, report));
-        let written = snapshot::write(logs, &results).and_then(|()| execution.map_or(Ok(()), |execution| snapshot::write(logs, &execution)));
+        let written =
+            snapshot::write(logs, &results).and_then(|()| execution.map_or(Ok(()), |execution| snapshot::write(logs, &execution)));
         if let Err(error) = written {
             tracing::warn!(%error, "a snapshot could not be written; it is derived and will be written again");
         }
@@ -430,13 +448,17 @@ impl<'d> Daemon<'d> {
     }
 }
 
-/// Takes the archived file of a job in again, under today's rules.
+/// Takes the archived file of a job in again, under today's rules; `rules` is the version that the caller expects.
 ///
 /// # Errors
 /// A sentence for whoever asked.
-pub fn replay(ingest: &mut Ingest, job: &str) -> Result<Report, String> {
-    let past = ingest.store().find_job(job).map_err(|error| error.to_string())?.ok_or_else(|| format!("no job or file '{job}' is known"))?;
+pub fn replay(ingest: &mut Ingest, job: &str, rules: Option<&str>) -> Result<Report, String> {
+    let past =
+        ingest.store().find_job(job).map_err(|error| error.to_string())?.ok_or_else(|| format!("no job or file '{job}' is known"))?;
     let report: Report = serde_json::from_str(&past.report).map_err(|error| error.to_string())?;
+    if rules.is_some_and(|asked| asked != ingest.rules_for(Some(&report.source)).version) {
+        return Err("the daemon works with other rules than valhalla.toml has now: restart it, then apply".to_owned());
+    }
     let archived = archived_file(ingest, &report)?;
     let job = ingest.job_of_replay(&report, &archived).map_err(|error| error.to_string())?;
     match ingest.run(&[job]).map_err(|error| error.to_string())?.pop() {
@@ -447,7 +469,8 @@ pub fn replay(ingest: &mut Ingest, job: &str) -> Result<Report, String> {
 }
 
 fn archived_file(ingest: &Ingest, report: &Report) -> Result<PathBuf, String> {
-    let place = report.archived_as.as_ref().ok_or_else(|| format!("{} was never archived: its original stayed with its owner", report.file))?;
+    let place =
+        report.archived_as.as_ref().ok_or_else(|| format!("{} was never archived: its original stayed with its owner", report.file))?;
     let place = place.parse().map_err(|error| format!("{error}"))?;
     let path = ingest.spool().path(&place);
     if path.exists() { Ok(path) } else { Err(format!("{} is no longer in the archive", path.display())) }

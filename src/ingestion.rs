@@ -121,7 +121,7 @@ pub enum IngestionError {
         path: PathBuf,
     },
     /// It is there and cannot be read.
-    #[error("{}: cannot be read: {source}. Check that it is a regular file that this user may read", path.display())]
+    #[error("{}: cannot be read: {source}. Give a CSV file that this user may read", path.display())]
     Unreadable {
         /// As given.
         path: PathBuf,

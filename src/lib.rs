@@ -1,4 +1,29 @@
-//! `valhalla`
+//! `valhalla` takes in lead files: each row checked, cleaned, taken through six stages, stored and accounted for, exactly
+//! once, whatever dies when.
+//!
+//! Other Rust programs read a file of leads through [`Ingestion`], without a store or a daemon:
+//!
+//! ```
+//! use valhalla_ingest::Ingestion;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut ingestion = Ingestion::open("examples/leads.csv")?;
+//! let leads = ingestion.leads().filter_map(Result::ok).count();
+//! assert_eq!(leads, 10);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The map, in reading order:
+//!
+//! 1. [`engine`] is pure: bytes in, values out. What a row must be, what the six stages find.
+//! 2. [`store`] and [`journal`] keep what came of it; [`render`] says it to people and programs; [`config`] is what we were told.
+//! 3. [`inbox`] owns the folders: watch, settle, claim, archive. [`risk`] looks at ourselves, [`logging`] writes it down.
+//! 4. [`ingest`] is the story of one file, from claim to done. Read this if you read only one file.
+//! 5. [`daemon`] waits for events and hands over what is ready; [`cli`] holds the commands.
+//!
+//! [`clock`], [`durable`], [`lock`] and [`progress`] are small tools with one job each.
+
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -7,6 +32,7 @@ pub mod durable;
 pub mod engine;
 pub mod inbox;
 pub mod ingest;
+pub mod ingestion;
 pub mod journal;
 pub mod lock;
 pub mod logging;
@@ -14,3 +40,5 @@ pub mod progress;
 pub mod render;
 pub mod risk;
 pub mod store;
+
+pub use ingestion::{Ingestion, IngestionError, OwnedLead, Rejected};

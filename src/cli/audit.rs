@@ -68,7 +68,7 @@ impl Audit {
                 lines.remove(&job.job_id.to_string());
                 return Ok(());
             }
-            let finding = examine(&config, &job, &mut lines, held.get(&job.seq).copied())?;
+            let finding = examine(&config, &job, &mut lines, held.get(&job.seq).copied());
             counts[finding.verdict as usize] += 1;
             if (self.all || finding.verdict != Verdict::Proven) && listed.len() < LISTED {
                 listed.push(finding);
@@ -118,7 +118,7 @@ fn report_lines(config: &Config) -> Result<HashMap<String, (u32, [u8; 32])>, Tro
 }
 
 /// Holds one job's record against its journal line, the leads in the store and the archived original.
-fn examine(config: &Config, job: &PastJob, lines: &mut HashMap<String, (u32, [u8; 32])>, held: Option<(u64, u64)>) -> Result<Finding, Trouble> {
+fn examine(config: &Config, job: &PastJob, lines: &mut HashMap<String, (u32, [u8; 32])>, held: Option<(u64, u64)>) -> Finding {
     let job_id = job.job_id.to_string();
     let (mut why, mut by_record) = (Vec::new(), None);
     let report: Option<Report> = serde_json::from_str(&job.report).ok();
@@ -130,7 +130,7 @@ fn examine(config: &Config, job: &PastJob, lines: &mut HashMap<String, (u32, [u8
     }
     let Some(report) = report else {
         why.push("its report in the store cannot be read".to_owned());
-        return Ok(Finding { job_id, file: String::new(), verdict: Verdict::Broken, why });
+        return Finding { job_id, file: String::new(), verdict: Verdict::Broken, why };
     };
     let rows = report.rows;
     if !rows.conserved() {
@@ -155,7 +155,7 @@ fn examine(config: &Config, job: &PastJob, lines: &mut HashMap<String, (u32, [u8
         (true, None) => Verdict::Proven,
     };
     why.extend(by_record);
-    Ok(Finding { job_id, file: report.file, verdict, why })
+    Finding { job_id, file: report.file, verdict, why }
 }
 
 /// Whether the archived original is the file that was taken; `None` when it was never archived.

@@ -54,10 +54,8 @@ const SHOWN: usize = 20;
 
 impl Check {
     pub(super) fn run(&self, global: &Global) -> Outcome {
-        let missing: Vec<&PathBuf> = self.files.iter().filter(|file| !file.exists()).collect();
-        if !missing.is_empty() {
-            missing.iter().for_each(|file| eprintln!("{}", console::not_found(&file.display().to_string())));
-            return Ok(Exit::Usage);
+        if let Some(refusal) = super::unusable(&self.files) {
+            return Err(refusal);
         }
         let config = global.load()?;
         let rules = config.rules_for(self.source.as_deref());
@@ -81,7 +79,13 @@ impl Check {
     }
 
     /// One file; `None` when it would go to `failed/`.
-    fn one(&self, global: &Global, config: &Arc<Config>, rules: &Rules, file: &std::path::Path) -> Result<Option<serde_json::Value>, Trouble> {
+    fn one(
+        &self,
+        global: &Global,
+        config: &Arc<Config>,
+        rules: &Rules,
+        file: &std::path::Path,
+    ) -> Result<Option<serde_json::Value>, Trouble> {
         let name = display_name(std::path::Path::new(file.file_name().unwrap_or(file.as_os_str())));
         let bytes = crate::ingest::preview::open(file).map_err(|error| Trouble::environment(format!("{}: {error}", file.display())))?;
         if self.emit == Some(Emit::Csv) {
@@ -136,7 +140,7 @@ impl Check {
 
 fn summary(name: &str, plan: &Plan, found: &Preview) -> serde_json::Value {
     let columns: Vec<_> =
-        plan.mapping.columns.iter().map(|column| json!({ "name": column.name, "maps_to": column.maps_to.map(|f| f.name()), "why": column.why })).collect();
+        plan.mapping.columns.iter().map(|column| json!({ "name": column.name, "maps_to": column.maps_to.map(super::super::engine::lead::Field::name), "why": column.why })).collect();
     let issues: Vec<_> = found
         .issues
         .iter()
@@ -158,7 +162,8 @@ fn page(name: &str, plan: &Plan, found: &Preview) -> String {
         b'\t' => "tab".to_owned(),
         other => format!("'{}'", char::from(other)),
     };
-    let mut page = format!("{name}: {}, cells separated by {delimiter}, header in line {}\n\n", plan.layout.encoding.as_str(), plan.layout.header_row);
+    let mut page =
+        format!("{name}: {}, cells separated by {delimiter}, header in line {}\n\n", plan.layout.encoding.as_str(), plan.layout.header_row);
     let columns: Vec<Vec<String>> = plan
         .mapping
         .columns
@@ -182,7 +187,10 @@ fn page(name: &str, plan: &Plan, found: &Preview) -> String {
         page += "\n";
         page += &console::table(&["ROW", "LINE", "COLUMN", "WHAT IS WRONG"], &issues);
         if found.issue_count > found.issues.len() as u64 {
-            page += &format!("… and {} more: --emit issues lists them all\n", console::thousands(found.issue_count - found.issues.len() as u64));
+            page += &format!(
+                "… and {} more: --emit issues lists them all\n",
+                console::thousands(found.issue_count - found.issues.len() as u64)
+            );
         }
         page += "\nRejected rows would come back as a CSV that can be corrected and dropped again.\n";
     }

@@ -44,7 +44,8 @@ pub(super) fn drop_copy(config: &Config, file: &Path) -> Result<Dropped, Trouble
 /// Puts the file itself into the inbox, for a writer that takes it from there at once; its path inside the inbox.
 pub(super) fn drop_itself(config: &Config, file: &Path) -> Result<PathBuf, Trouble> {
     let inbox = &config.folders.inbox;
-    let broken = |error: io::Error| Trouble::environment(format!("{}: {error}. The file could not be moved into the inbox", file.display()));
+    let broken =
+        |error: io::Error| Trouble::environment(format!("{}: {error}. The file could not be moved into the inbox", file.display()));
     let name = file.file_name().map_or_else(|| PathBuf::from("leads.csv"), PathBuf::from);
     match place(inbox, file, &name) {
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
@@ -77,7 +78,8 @@ pub(super) fn report_of(config: &Config, dropped: &Dropped, mut look: impl FnMut
     let store = open_to_read(&config.store.path)?;
     loop {
         if let Some(job) = store.job_of_inode(dropped.inode, dropped.since_ms)?.filter(|job| job.done) {
-            return serde_json::from_str(&job.report).map_err(|error| Trouble::environment(format!("a report in the store cannot be read: {error}")));
+            return serde_json::from_str(&job.report)
+                .map_err(|error| Trouble::environment(format!("a report in the store cannot be read: {error}")));
         }
         if !look() {
             return Err(Trouble::environment("the daemon is gone; the file is in its inbox and will be taken at its next start"));

@@ -9,6 +9,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use super::leads::Restaging;
 use super::{Exit, Global, Outcome, Trouble, follow, print_json};
 use crate::config::{Config, LogLevel};
 use crate::daemon;
@@ -20,6 +21,7 @@ use crate::logging;
 use crate::progress::Progress;
 use crate::render::console;
 use crate::store::read::LeadQuery;
+use crate::store::{Store, open_to_read};
 
 /// Take files in now, through the same pipeline, and wait until all is done.
 #[derive(Debug, Args)]
@@ -45,11 +47,8 @@ const TOLD_ROWS: u64 = 20;
 
 impl Ingest {
     pub(super) fn run(&self, global: &Global) -> Outcome {
-        let missing: Vec<String> =
-            self.files.iter().filter(|file| !file.exists()).map(|file| console::not_found(&file.display().to_string())).collect();
-        if !missing.is_empty() {
-            missing.iter().for_each(|line| eprintln!("{line}"));
-            return Ok(Exit::Usage);
+        if let Some(refusal) = super::unusable(&self.files) {
+            return Err(refusal);
         }
         let config = global.load()?;
         let reports = match RootLock::take(&config.root) {
@@ -80,14 +79,21 @@ impl Ingest {
         let mut reports = Vec::with_capacity(self.files.len());
         for file in &self.files {
             let report = self.take_one(global, config, &mut writer, &progress, file)?;
-            tell_report(global, &writer, &report)?;
+            tell_report(global, config, writer.store(), &report)?;
             reports.push(report);
         }
         writer.close()?;
         Ok(reports)
     }
 
-    fn take_one(&self, global: &Global, config: &Config, writer: &mut Writer, progress: &Arc<Progress>, file: &Path) -> Result<Report, Trouble> {
+    fn take_one(
+        &self,
+        global: &Global,
+        config: &Config,
+        writer: &mut Writer,
+        progress: &Arc<Progress>,
+        file: &Path,
+    ) -> Result<Report, Trouble> {
         global.tell(&console::starting(&file.display().to_string()));
         let path = std::path::absolute(file).map_err(|error| Trouble::environment(format!("{}: {error}", file.display())))?;
         let job = if self.moves && !config.mode.is_dry_run() {
@@ -102,7 +108,9 @@ impl Ingest {
         bar.end();
         match ended?.pop() {
             Some(Ended::Done(report)) => Ok(*report),
-            Some(Ended::Waits { why, .. }) => Err(Trouble { exit: Exit::Failed, text: format!("{}: {why}; nothing of it was taken. Try again", file.display()) }),
+            Some(Ended::Waits { why, .. }) => {
+                Err(Trouble { exit: Exit::Failed, text: format!("{}: {why}; nothing of it was taken. Try again", file.display()) })
+            }
             None => Err(Trouble::environment(format!("{}: nothing was done", file.display()))),
         }
     }
@@ -116,9 +124,10 @@ impl Ingest {
             let dropped = follow::drop_copy(config, file)?;
             let report = follow::report_of(config, &dropped, || daemon_answers(config))?;
             if self.moves {
-                std::fs::remove_file(file).map_err(|error| Trouble::environment(format!("{}: {error}; it was taken, but stays here", file.display())))?;
+                std::fs::remove_file(file)
+                    .map_err(|error| Trouble::environment(format!("{}: {error}; it was taken, but stays here", file.display())))?;
             }
-            tell_end(global, &report);
+            tell_report(global, config, &open_to_read(&config.store.path)?, &report)?;
             reports.push(report);
         }
         Ok(reports)
@@ -130,34 +139,31 @@ fn daemon_answers(config: &Config) -> bool {
 }
 
 /// What was read and taken, in the original system's words.
-fn tell_report(global: &Global, writer: &Writer, report: &Report) -> Result<(), Trouble> {
+fn tell_report(global: &Global, config: &Arc<Config>, store: &Store, report: &Report) -> Result<(), Trouble> {
     if !report.columns.is_empty() {
         let names: Vec<String> = report.columns.iter().map(|column| column.name.clone()).collect();
         global.tell(&console::headers(&names));
     }
     let tells_leads = report.fate == Fate::Processed && !report.dry_run && (global.verbose > 0 || report.rows.total <= TOLD_ROWS);
     if tells_leads && !global.quiet {
-        let rules = writer.rules_for(Some(&report.source));
+        let mut restaging = Restaging::new(config, store);
         let job_id = uuid::Uuid::parse_str(&report.job_id).ok();
-        writer.store().leads(&LeadQuery { job_id, ..LeadQuery::default() }, |stored| {
+        store.leads(&LeadQuery { job_id, ..LeadQuery::default() }, |stored| {
             let lead = stored.lead();
-            let staged = crate::engine::stages::run(&lead, &stored.arms, &rules, writer.learned());
-            eprintln!("{}\n{}", console::processing(&lead), console::stages(&lead, &staged, &rules.packet));
-            Ok::<(), Trouble>(())
+            restaging
+                .with(&stored, |staged, from| eprintln!("{}\n{}", console::processing(&lead), console::stages(&lead, staged, from.packet)))
         })?;
     }
-    tell_end(global, report);
-    Ok(())
-}
-
-fn tell_end(global: &Global, report: &Report) {
     if let Some(reason) = &report.reason {
         eprintln!("[{}] {reason}", if report.fate == Fate::Failed { "ERROR" } else { "NOTHING TO DO" });
     }
-    global.tell(&console::complete(report.rows.total, report.valid()));
+    if report.fate != Fate::Duplicate {
+        global.tell(&console::complete(report.rows.total, report.valid()));
+    }
     if let Some(rejects) = &report.rejects_as {
         global.tell(&format!("  The rows to fix: {rejects}"));
     }
+    Ok(())
 }
 
 /// A progress bar on a terminal, fed from the figures that everyone can look at.
@@ -172,7 +178,8 @@ impl Bar {
         }
         let (progress, done) = (Arc::clone(progress), Arc::new(AtomicBool::new(false)));
         let is_done = Arc::clone(&done);
-        let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {msg} {eta}").unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {msg} {eta}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
         let thread = std::thread::spawn(move || {
             let bar = ProgressBar::new(0).with_style(style);
             while !is_done.load(Ordering::Relaxed) {

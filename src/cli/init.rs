@@ -12,10 +12,13 @@ use crate::config::{DEFAULT_FILE, FILE_NAME};
 
 /// Set up a root in this folder.
 #[derive(Debug, Args)]
-#[command(after_help = "Makes inbox/, processed/, failed/, logs/ and a commented valhalla.toml; what exists is left as it is.\n\nExample:\n  valhalla init --root /srv/leads")]
+#[command(
+    after_help = "Makes inbox/, processed/, failed/, logs/ and a commented valhalla.toml; what exists is left as it is.\n\nExample:\n  valhalla init --root /srv/leads"
+)]
 pub(super) struct Init {}
 
 impl Init {
+    #[allow(clippy::unused_self)] // all commands have one shape
     pub(super) fn run(&self, global: &Global) -> Outcome {
         let root = match &global.root {
             Some(root) => root.clone(),

@@ -85,7 +85,8 @@ impl Leads {
 
     fn query(&self, store: &Store) -> Result<LeadQuery, Trouble> {
         let since_ms = self.since.as_deref().map(|since| {
-            clock::parse_ms(since).ok_or_else(|| Trouble::usage(format!("--since {since}: not a date; write 2026-11-01 or 2026-11-01T08:00:00Z")))
+            clock::parse_ms(since)
+                .ok_or_else(|| Trouble::usage(format!("--since {since}: not a date; write 2026-11-01 or 2026-11-01T08:00:00Z")))
         });
         let job_id = self.job.as_deref().map(|job| match store.find_job(job) {
             Ok(Some(found)) => Ok(found.job_id),
@@ -122,8 +123,13 @@ impl<'s> Restaging<'s> {
         let lead = stored.lead();
         let staged = stages::run(&lead, &stored.arms, &rules, &self.learned);
         let (job_id, ingested_at) = (stored.job_id.to_string(), clock::rfc3339(stored.ingested_at_ms));
-        let from =
-            Provenance { job_id: &job_id, ingested_at: &ingested_at, rules: &rules.version, learned: self.learned.version, packet: &rules.packet };
+        let from = Provenance {
+            job_id: &job_id,
+            ingested_at: &ingested_at,
+            rules: &rules.version,
+            learned: self.learned.version,
+            packet: &rules.packet,
+        };
         Ok(show(&staged, &from))
     }
 
@@ -184,7 +190,8 @@ fn as_csv(config: &Arc<Config>, store: &Store, query: &LeadQuery, out: &mut impl
     let (mut restaging, mut line) = (Restaging::new(config, store), Vec::new());
     store.leads(query, |stored| {
         line.clear();
-        restaging.with(&stored, |staged, from| lead_json::write_csv(&mut line, stored.row, &stored.lead(), staged, from.ingested_at, &names))?;
+        restaging
+            .with(&stored, |staged, from| lead_json::write_csv(&mut line, stored.row, &stored.lead(), staged, from.ingested_at, &names))?;
         Ok(out.write_all(&line)?)
     })
 }
@@ -211,4 +218,3 @@ fn as_table(store: &Store, query: &LeadQuery, out: &mut impl Write) -> Result<()
     })?;
     Ok(out.write_all(console::table(&HEADERS, &part).as_bytes())?)
 }
-

@@ -24,6 +24,7 @@ use crate::config::{Config, ConfigErrors, LogLevel, Overrides, Root, find_root};
 use crate::daemon::DaemonError;
 use crate::ingest::Fatal;
 use crate::lock::LockError;
+use crate::render::console;
 use crate::store::{Store, StoreError, open_to_read};
 
 /// Lead files in, every row checked, staged, stored and accounted for, exactly once.
@@ -186,6 +187,8 @@ pub fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    // Leads are nobody else's business: what we make, others on this machine may not read.
+    rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o027));
     let code = std::panic::catch_unwind(|| dispatch(arguments)).unwrap_or_else(|_| {
         eprintln!("[ERROR] This is a fault of the program. Nothing is lost; please report what stands above.");
         70
@@ -218,7 +221,7 @@ fn dispatch(arguments: Arguments) -> u8 {
         // Whoever reads our output has seen enough: `valhalla leads | head`.
         Err(trouble) if trouble.text.contains("Broken pipe") => Exit::Done as u8,
         Err(trouble) => {
-            eprintln!("[ERROR] {}", trouble.text);
+            eprintln!("{}{}", if trouble.text.starts_with("[ERROR]") { "" } else { "[ERROR] " }, trouble.text);
             trouble.exit as u8
         }
     }
@@ -267,6 +270,17 @@ impl Global {
             _ => LogLevel::Trace,
         }
     }
+}
+
+/// Why files named on the command line cannot be worked on, all of them at once.
+fn unusable(files: &[PathBuf]) -> Option<Trouble> {
+    let refusals = files.iter().filter_map(|file| match file.metadata() {
+        Err(_) => Some(console::not_found(&file.display().to_string())),
+        Ok(metadata) if metadata.is_dir() => Some(format!("[ERROR] '{}' is a folder: name the files in it.", file.display())),
+        Ok(_) => None,
+    });
+    let lines: Vec<String> = refusals.collect();
+    (!lines.is_empty()).then(|| Trouble::usage(lines.join("\n")))
 }
 
 /// One line of JSON on stdout.

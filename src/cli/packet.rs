@@ -12,7 +12,7 @@ use crate::render::{lead_json, packet};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  valhalla packet john@example.com\n  valhalla packet john@example.com --json")]
 pub(super) struct Packet {
-    /// An e-mail address or a lead_id
+    /// An e-mail address or a `lead_id`
     #[arg(value_name = "EMAIL|LEAD_ID")]
     who: String,
 }
@@ -21,7 +21,9 @@ impl Packet {
     pub(super) fn run(&self, global: &Global) -> Outcome {
         let config = global.load()?;
         let store = global.open_store(&config)?;
-        let stored = store.lead(&self.who)?.ok_or_else(|| Trouble::usage(format!("no lead '{}' is known; `valhalla leads` lists them", self.who)))?;
+        let stored = store
+            .lead(&self.who)?
+            .ok_or_else(|| Trouble::usage(format!("no lead '{}' is known; `valhalla leads` lists them", self.who)))?;
         let lead = stored.lead();
         let mut page = Vec::new();
         Restaging::new(&config, &store).with(&stored, |staged, from| {

@@ -22,12 +22,14 @@ use crate::render::console;
 
 /// An archived file under today's rules, with the difference.
 #[derive(Debug, Args)]
-#[command(after_help = "Without --apply nothing is written. With it, the file is taken in again as a new job: known leads are updated, nobody is
+#[command(
+    after_help = "Without --apply nothing is written. With it, the file is taken in again as a new job: known leads are updated, nobody is
 counted twice, and the archived original stays where it is.
 
 Examples:
   valhalla replay leads.csv
-  valhalla replay 0199a1b2-… --apply")]
+  valhalla replay 0199a1b2-… --apply"
+)]
 pub(super) struct Replay {
     /// A job id or a file name
     #[arg(value_name = "JOB|FILE")]
@@ -85,7 +87,9 @@ fn look(config: &Arc<Config>, before: &Report) -> Result<Value, Trouble> {
         let sum = by_code.get(pair.code.as_str()).and_then(Value::as_u64).unwrap_or(0) + pair.count;
         by_code.insert(pair.code.as_str().to_owned(), json!(sum));
     }
-    Ok(json!({ "total": found.rows, "valid": found.rows - found.rejected, "rejected": found.rejected, "by_code": by_code, "rules": rules.version }))
+    Ok(
+        json!({ "total": found.rows, "valid": found.rows - found.rejected, "rejected": found.rejected, "by_code": by_code, "rules": rules.version }),
+    )
 }
 
 /// Takes it in again: by ourselves, or through the daemon that holds the lock.
@@ -98,12 +102,15 @@ fn apply(global: &Global, config: &Arc<Config>, before: &Report) -> Result<Value
             for job in recovered.again.into_iter().chain(recovered.doubtful) {
                 writer.run(&[job])?;
             }
-            let report = daemon::replay(&mut writer, &before.job_id).map_err(Trouble::environment)?;
+            let report = daemon::replay(&mut writer, &before.job_id, None).map_err(Trouble::environment)?;
             writer.close()?;
             serde_json::to_value(report).map_err(std::io::Error::from)?
         }
         Err(LockError::Held { .. }) => {
-            let reply = daemon::ask(&config.root, &json!({ "command": "replay", "job": before.job_id }))?;
+            let reply = daemon::ask(
+                &config.root,
+                &json!({ "command": "replay", "job": before.job_id, "rules": config.rules_for(Some(&before.source)).version }),
+            )?;
             if reply["ok"] != true {
                 return Err(Trouble::environment(reply["error"].as_str().unwrap_or("the daemon did not answer").to_owned()));
             }
@@ -113,8 +120,10 @@ fn apply(global: &Global, config: &Arc<Config>, before: &Report) -> Result<Value
     };
     let rejected = report["rows"]["rejected"].as_u64().unwrap_or(0);
     let total = report["rows"]["total"].as_u64().unwrap_or(0);
-    Ok(json!({ "total": total, "valid": total - rejected, "rejected": rejected, "by_code": report["issues"]["by_code"], "job_id": report["job_id"],
-               "rules": report["versions"]["rules"], "rows": report["rows"] }))
+    Ok(
+        json!({ "total": total, "valid": total - rejected, "rejected": rejected, "by_code": report["issues"]["by_code"], "job_id": report["job_id"],
+               "rules": report["versions"]["rules"], "rows": report["rows"] }),
+    )
 }
 
 fn tell(global: &Global, before: &Report, after: &Value, applied: bool) -> Result<(), Trouble> {
@@ -125,11 +134,8 @@ fn tell(global: &Global, before: &Report, after: &Value, applied: bool) -> Resul
     }
     let row = |name: &str, key: &str| vec![name.to_owned(), then[key].to_string(), after[key].to_string()];
     let mut rows = vec![row("rows", "total"), row("acceptable", "valid"), row("rejected", "rejected")];
-    let codes: std::collections::BTreeSet<String> = [&then["by_code"], &after["by_code"]]
-        .into_iter()
-        .filter_map(Value::as_object)
-        .flat_map(|codes| codes.keys().cloned())
-        .collect();
+    let codes: std::collections::BTreeSet<String> =
+        [&then["by_code"], &after["by_code"]].into_iter().filter_map(Value::as_object).flat_map(|codes| codes.keys().cloned()).collect();
     for code in codes {
         let count = |side: &Value| side["by_code"][&code].as_u64().unwrap_or(0).to_string();
         rows.push(vec![format!("  {code}"), count(&then), count(after)]);
@@ -139,6 +145,13 @@ fn tell(global: &Global, before: &Report, after: &Value, applied: bool) -> Resul
     if let Some(reason) = after["reason"].as_str() {
         println!("{reason}");
     }
-    println!("{}", if applied { format!("Taken in again as job {}", after["job_id"].as_str().unwrap_or("-")) } else { "Nothing was written; --apply takes it in again".to_owned() });
+    println!(
+        "{}",
+        if applied {
+            format!("Taken in again as job {}", after["job_id"].as_str().unwrap_or("-"))
+        } else {
+            "Nothing was written; --apply takes it in again".to_owned()
+        }
+    );
     Ok(())
 }

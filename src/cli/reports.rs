@@ -50,7 +50,11 @@ impl Reports {
             .iter()
             .map(|report| {
                 let rows = report.rows;
-                let fate = format!("{}{}", serde_json::to_value(report.fate).ok().and_then(|fate| fate.as_str().map(str::to_owned)).unwrap_or_default(), if report.dry_run { " (dry run)" } else { "" });
+                let fate = format!(
+                    "{}{}",
+                    serde_json::to_value(report.fate).ok().and_then(|fate| fate.as_str().map(str::to_owned)).unwrap_or_default(),
+                    if report.dry_run { " (dry run)" } else { "" }
+                );
                 let figures = [rows.total, rows.accepted_new, rows.accepted_updated, rows.duplicates_in_file, rows.rejected];
                 let mut line = vec![report.finished_at.clone(), report.job_id.clone(), fate];
                 line.extend(figures.map(console::thousands));
@@ -65,7 +69,9 @@ impl Reports {
 
 /// One job: its report, and how far its rejected rows have come back.
 fn one(global: &Global, store: &Store, which: &str) -> Outcome {
-    let job = store.find_job(which)?.ok_or_else(|| Trouble::usage(format!("no job and no file '{which}' is known; `valhalla reports` lists them")))?;
+    let job = store
+        .find_job(which)?
+        .ok_or_else(|| Trouble::usage(format!("no job and no file '{which}' is known; `valhalla reports` lists them")))?;
     let report = read_report(&job)?;
     let resolved = store.resolved(job.seq)?;
     let children: Vec<String> = store.children(job.job_id)?.iter().map(|child| child.job_id.to_string()).collect();
@@ -88,14 +94,18 @@ fn one(global: &Global, store: &Store, which: &str) -> Outcome {
 }
 
 fn read_report(job: &PastJob) -> Result<Report, Trouble> {
-    serde_json::from_str(&job.report).map_err(|error| Trouble::environment(format!("the report of job {} cannot be read: {error}", job.job_id)))
+    serde_json::from_str(&job.report)
+        .map_err(|error| Trouble::environment(format!("the report of job {} cannot be read: {error}", job.job_id)))
 }
 
 fn page(report: &Report, resolution: &Value) -> String {
     let rows = report.rows;
     let share = |share: Option<f64>| share.map_or("unknown".to_owned(), |share| format!("{:.1} %", share * 100.0));
     let mut page = format!("file       {}\njob        {}\n", report.file, report.job_id);
-    page += &format!("fate       {}\n", serde_json::to_value(report.fate).ok().and_then(|fate| fate.as_str().map(str::to_owned)).unwrap_or_default());
+    page += &format!(
+        "fate       {}\n",
+        serde_json::to_value(report.fate).ok().and_then(|fate| fate.as_str().map(str::to_owned)).unwrap_or_default()
+    );
     if let Some(reason) = &report.reason {
         page += &format!("reason     {reason}\n");
     }
@@ -127,8 +137,11 @@ fn page(report: &Report, resolution: &Value) -> String {
     let tiers = report.tiers;
     page += &format!("tiers      A {}, B {}, C {}, D {}\n", tiers.A, tiers.B, tiers.C, tiers.D);
     if !report.columns.is_empty() {
-        let columns: Vec<Vec<String>> =
-            report.columns.iter().map(|column| vec![column.name.clone(), column.maps_to.clone().unwrap_or("-".to_owned()), column.why.clone()]).collect();
+        let columns: Vec<Vec<String>> = report
+            .columns
+            .iter()
+            .map(|column| vec![column.name.clone(), column.maps_to.clone().unwrap_or("-".to_owned()), column.why.clone()])
+            .collect();
         page += &format!("\n{}", console::table(&["COLUMN", "READ AS", "WHY"], &columns));
     }
     if !report.issues.first.is_empty() {

@@ -1,5 +1,6 @@
 //! `valhalla status`: the daemon, its queue, totals and health.
 
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
@@ -10,6 +11,7 @@ use crate::config::Config;
 use crate::daemon;
 use crate::inbox::waiting_count;
 use crate::render::console::thousands;
+use crate::render::words::counted;
 use crate::store::open_to_read;
 use crate::store::read::Totals;
 
@@ -25,6 +27,9 @@ pub(super) struct Status {
 impl Status {
     pub(super) fn run(&self, global: &Global) -> Outcome {
         let config = global.load()?;
+        if !config.root.is_dir() {
+            return Err(Trouble::environment(format!("{}: there is no such folder. Name the root with --root", config.root.display())));
+        }
         loop {
             let status = look(&config)?;
             let is_running = status["running"] == true;
@@ -48,6 +53,7 @@ fn look(config: &Config) -> Result<Value, Trouble> {
         _ => json!({ "running": false, "root": config.root, "mode": config.mode.as_str() }),
     };
     status["waiting"] = json!(waiting_count(&config.folders.inbox).unwrap_or(0));
+    status["in_hand"] = json!(claimed_count(&config.folders.claimed));
     let totals = if config.store.path.exists() { open_to_read(&config.store.path)?.totals()? } else { Totals::default() };
     status["totals"] = json!({
         "files": { "processed": totals.processed, "failed": totals.failed, "duplicate": totals.duplicate, "dry_run": totals.dry_runs },
@@ -58,6 +64,11 @@ fn look(config: &Config) -> Result<Value, Trouble> {
     Ok(status)
 }
 
+/// Files that were taken out of the inbox and are not archived yet: being worked on, or left by a crash.
+fn claimed_count(claimed: &Path) -> usize {
+    std::fs::read_dir(claimed).map_or(0, |entries| entries.filter_map(Result::ok).filter(|entry| entry.path().is_dir()).count())
+}
+
 fn page(status: &Value) -> String {
     let count = |value: &Value| thousands(value.as_u64().unwrap_or(0));
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
@@ -66,7 +77,13 @@ fn page(status: &Value) -> String {
         (true, Some(why)) => format!("PAUSED: {why}"),
         (true, None) => format!("running since {} (process {})", text(&status["started_at"]), status["pid"]),
     };
-    let mut page = format!("root      {}\nstate     {state}\nmode      {}\nwaiting   {} files\n", text(&status["root"]), text(&status["mode"]), count(&status["waiting"]));
+    let mut page = format!(
+        "root      {}\nstate     {state}\nmode      {}\nwaiting   {} files, {} in hand\n",
+        text(&status["root"]),
+        text(&status["mode"]),
+        count(&status["waiting"]),
+        count(&status["in_hand"])
+    );
     let current = &status["current"];
     if let Some(file) = current["file"].as_str() {
         page += &format!(
@@ -77,10 +94,20 @@ fn page(status: &Value) -> String {
         );
     }
     if let Some(file) = status["last"]["file"].as_str() {
-        page += &format!("last      {file}: {} ({} rows, {} ms)\n", text(&status["last"]["fate"]), count(&status["last"]["rows"]["total"]), status["last"]["duration_ms"]);
+        page += &format!(
+            "last      {file}: {} ({} in {} ms)\n",
+            text(&status["last"]["fate"]),
+            counted(status["last"]["rows"]["total"].as_u64().unwrap_or(0), "row", "rows"),
+            status["last"]["duration_ms"]
+        );
     }
     let (files, rows) = (&status["totals"]["files"], &status["totals"]["rows"]);
-    page += &format!("files     {} processed, {} failed, {} duplicate\n", count(&files["processed"]), count(&files["failed"]), count(&files["duplicate"]));
+    page += &format!(
+        "files     {} processed, {} failed, {} duplicate\n",
+        count(&files["processed"]),
+        count(&files["failed"]),
+        count(&files["duplicate"])
+    );
     page += &format!(
         "rows      {} in all: {} new, {} known, {} repeated within their file, {} rejected\n",
         count(&rows["total"]),

@@ -161,7 +161,8 @@ impl Desk {
 
     fn status(&self) -> Value {
         let Look { bytes_done, bytes_total, rows_done, alerts: [info, warning, critical], state } = self.progress.look();
-        let current = state.file.map(|file| json!({ "file": file, "bytes_done": bytes_done, "bytes_total": bytes_total, "rows_done": rows_done }));
+        let current =
+            state.file.map(|file| json!({ "file": file, "bytes_done": bytes_done, "bytes_total": bytes_total, "rows_done": rows_done }));
         json!({
             "running": true,
             "pid": std::process::id(),

@@ -198,8 +198,9 @@ impl Row<'_, '_> {
             Target::Field(field) => (&**texts[field as usize], self.plan.mapping.column_of(field)),
             Target::Column(at) => (trim(cell(self.raw.record, at).unwrap_or("")), self.column_name(at)),
         };
-        if text.is_empty() {
-            return;
+        let is_said = target == Target::Field(Field::Value) && amount.is_none();
+        if text.is_empty() || is_said {
+            return; // what is wrong with a value is told once
         }
         let number = || match target {
             Target::Field(Field::Value) => amount.map(|amount| amount.value),
@@ -222,7 +223,10 @@ fn broken(rule: &ConstraintRule, text: &str, number: impl Fn() -> Option<Decimal
         }
         ConstraintRule::Matches(pattern) => {
             let whole = pattern.find(text).is_some_and(|found| found.len() == text.len());
-            (!whole).then(|| (IssueCode::Matches, format!("must match {pattern}")))
+            // The configuration anchors what was typed; people are shown what they typed.
+            let typed = pattern.as_str();
+            let typed = typed.strip_prefix("\\A(?:").and_then(|rest| rest.strip_suffix(")\\z")).unwrap_or(typed);
+            (!whole).then(|| (IssueCode::Matches, format!("must match {typed}")))
         }
         ConstraintRule::Min(least) => {
             number().is_none_or(|number| number.micros() < least.micros()).then(|| (IssueCode::Min, format!("must be at least {least}")))
@@ -246,7 +250,8 @@ mod tests {
     fn read(header: &str, row: &str, rules: &Rules) -> String {
         let text = format!("{header}\n{row}\n");
         let plan = plan::decide(text.as_bytes(), true, rules, "csv").expect("a plan");
-        let record = crate::engine::dialect::reader(row.as_bytes(), &plan.layout.dialect).byte_records().next().expect("a row").expect("readable");
+        let record =
+            crate::engine::dialect::reader(row.as_bytes(), &plan.layout.dialect).byte_records().next().expect("a row").expect("readable");
         let (mut issues, mut batch) = (Vec::new(), LeadBatch::default());
         if check(&RawRow { row: 1, line: 2, record: &record }, &plan, rules, &mut issues, &mut batch) {
             let lead = batch.lead(0, &plan.mapping.extra_names);
@@ -263,15 +268,30 @@ mod tests {
 
     #[test]
     fn rows() {
-        check_row(" Ann \u{200b},ANN@Example.com,500000.50,713-555-0123,Trade Show, as is ", "Ann|ann@example.com|500000.50||713-555-0123|trade_show|notes= as is ");
+        check_row(
+            " Ann \u{200b},ANN@Example.com,500000.50,713-555-0123,Trade Show, as is ",
+            "Ann|ann@example.com|500000.50||713-555-0123|trade_show|notes= as is ",
+        );
         check_row("Ann,ann@example.com,5,,,", "Ann|ann@example.com|5|||csv|notes=");
         check_row("Ann,ann@example.com,5,,,,,", "Ann|ann@example.com|5|||csv|notes=");
-        check_row(",john.example.com,abc,,,", "missing_field@name: Missing fields in lead data: ['name']; invalid_email@email: Invalid email format: john.example.com; value_not_numeric@value: Value must be numeric: abc");
+        check_row(
+            ",john.example.com,abc,,,",
+            "missing_field@name: Missing fields in lead data: ['name']; invalid_email@email: Invalid email format: john.example.com; value_not_numeric@value: Value must be numeric: abc",
+        );
         check_row("John Doe,a@b.co,-5,,,", "value_not_positive@value: Invalid lead value: -5 for lead: John Doe");
         check_row("John Doe,a@b.co,0,,,", "value_not_positive@value: Invalid lead value: 0 for lead: John Doe");
-        check_row("J,a@b.co,1234567890123456789,,,", "value_out_of_range@value: Value out of range: 1234567890123456789 (at most 18 digits and 6 decimals)");
-        check_row("J,a@b.co,5,,,,x", "too_many_fields@: Too many fields: 7 cells for 6 columns (is there a comma in a cell without quotes?)");
-        check_row("J,a@b.co", "too_few_fields@: Too few fields: 2 cells for 6 columns (is the line torn or split?); missing_field@value: Missing fields in lead data: ['value']");
+        check_row(
+            "J,a@b.co,1234567890123456789,,,",
+            "value_out_of_range@value: Value out of range: 1234567890123456789 (at most 18 digits and 6 decimals)",
+        );
+        check_row(
+            "J,a@b.co,5,,,,x",
+            "too_many_fields@: Too many fields: 7 cells for 6 columns (is there a comma in a cell without quotes?)",
+        );
+        check_row(
+            "J,a@b.co",
+            "too_few_fields@: Too few fields: 2 cells for 6 columns (is the line torn or split?); missing_field@value: Missing fields in lead data: ['value']",
+        );
     }
 
     #[test]
@@ -279,7 +299,11 @@ mod tests {
         let mut rules = Rules::default();
         rules.columns.required.remove(Field::Value);
         assert_eq!(read("name,email", "A,a@b.co", &rules), "A|a@b.co|-|||csv|");
-        assert_eq!(read("name,email,value", "A,a@b.co,x", &rules), "value_not_numeric@value: Value must be numeric: x", "given, so it must be right");
+        assert_eq!(
+            read("name,email,value", "A,a@b.co,x", &rules),
+            "value_not_numeric@value: Value must be numeric: x",
+            "given, so it must be right"
+        );
         rules.columns.required.insert(Field::Value);
         rules.columns.defaults.insert(Field::Value, "1000".into());
         assert_eq!(read("name,email", "A,a@b.co", &rules), "A|a@b.co|1000|||csv|");

@@ -302,8 +302,16 @@ mod tests {
     fn read(text: &str) -> Read {
         let (rules, learned) = (Rules::default(), Learned::none());
         let plan = plan::decide(text.as_bytes(), true, &rules, "csv").expect("a plan");
-        let context =
-            Context { plan: &plan, rules: &rules, learned: &learned, job_id: "job", ingested_at: "", parents: &Parents::Any, issues_kept: 100, render: None };
+        let context = Context {
+            plan: &plan,
+            rules: &rules,
+            learned: &learned,
+            job_id: "job",
+            ingested_at: "",
+            parents: &Parents::Any,
+            issues_kept: 100,
+            render: None,
+        };
         let outcome = run(&Chunk::Records(text.as_bytes()[plan.layout.data_start..].to_vec()), &context);
         let leads = (0..outcome.leads.len()).map(|at| outcome.leads.lead(at, &plan.mapping.extra_names));
         Read {
@@ -327,8 +335,16 @@ mod tests {
     fn a_record_beyond_the_limit_is_a_rejected_row() {
         let (rules, learned) = (Rules::default(), Learned::none());
         let plan = plan::decide(b"name,email,value\n", true, &rules, "csv").expect("a plan");
-        let context =
-            Context { plan: &plan, rules: &rules, learned: &learned, job_id: "job", ingested_at: "", parents: &Parents::Any, issues_kept: 1, render: None };
+        let context = Context {
+            plan: &plan,
+            rules: &rules,
+            learned: &learned,
+            job_id: "job",
+            ingested_at: "",
+            parents: &Parents::Any,
+            issues_kept: 1,
+            render: None,
+        };
         let outcome = run(&Chunk::Oversize { offset: 17, lines: 1 }, &context);
         assert_eq!((outcome.rows, outcome.rejects.len(), outcome.lines), (1, 1, 1));
         assert!(outcome.issues[0].message.contains("byte 17"));

@@ -293,7 +293,6 @@ fn decimal_mark_of(number: &str, column: DecimalMark) -> Option<char> {
     let (points, commas) = (number.matches('.').count(), number.matches(',').count());
     let last = |c| number.rfind(c).map_or(0, |at| number.len() - at - 1);
     match (points, commas) {
-        (0, 0) => None,
         (1.., 1..) => Some(if last('.') < last(',') { '.' } else { ',' }),
         (1, 0) => (last('.') != 3 || column == DecimalMark::Point).then_some('.'),
         (0, 1) => (last(',') != 3 || column == DecimalMark::Comma).then_some(','),

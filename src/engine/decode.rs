@@ -54,6 +54,9 @@ const SIGNATURES: &[(&[u8], &str, &str)] = &[
     (b"\xfe\xff", "text in UTF-16", "Save it as CSV UTF-8 and drop that"),
 ];
 
+/// So few zero bytes in a short list are a slip of whoever wrote it, not a sign that it is no list.
+const STRAY_ZEROS: usize = 3;
+
 const EXPORT: &str = "Export the list as CSV and drop that";
 
 /// Names the encoding, or what the file is instead of a list.
@@ -75,7 +78,7 @@ pub fn detect(head: &[u8]) -> Result<Encoding, FileError> {
         return Err(FileError::new("not_a_csv", "this is a web page or XML document, not a CSV file", EXPORT));
     }
     let zeros = memchr::memchr_iter(0, head).count();
-    if zeros * 100 > head.len() {
+    if zeros > STRAY_ZEROS && zeros * 100 > head.len() {
         return Err(FileError::new("not_a_csv", "this is a binary file (it is full of zero bytes), not a CSV file", EXPORT));
     }
     Ok(Encoding::Utf8)

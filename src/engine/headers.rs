@@ -64,14 +64,54 @@ impl Mapping {
 
 /// Built-in names of each field in order of preference, normalised.
 const ALIASES: [&[&str]; 6] = [
-    &["name", "fullname", "contactname", "clientname", "customername", "leadname", "contact", "client", "customer", "buyername", "sellername", "ownername"],
+    &[
+        "name",
+        "fullname",
+        "contactname",
+        "clientname",
+        "customername",
+        "leadname",
+        "contact",
+        "client",
+        "customer",
+        "buyername",
+        "sellername",
+        "ownername",
+    ],
     &["email", "emailaddress", "mail", "leademail", "contactemail", "primaryemail", "workemail", "emailid", "clientemail", "customeremail"],
     &[
-        "value", "leadvalue", "dealvalue", "budget", "askingprice", "listprice", "purchaseprice", "propertyvalue", "estimatedvalue", "opportunityvalue", "dealsize", "dealamount",
-        "amount", "price",
+        "value",
+        "leadvalue",
+        "dealvalue",
+        "budget",
+        "askingprice",
+        "listprice",
+        "purchaseprice",
+        "propertyvalue",
+        "estimatedvalue",
+        "opportunityvalue",
+        "dealsize",
+        "dealamount",
+        "amount",
+        "price",
     ],
     &["location", "city", "town", "area", "region", "address", "propertyaddress", "streetaddress", "neighborhood", "neighbourhood"],
-    &["phone", "phonenumber", "mobile", "mobilephone", "mobilenumber", "cell", "cellphone", "telephone", "tel", "leadphone", "contactphone", "contactnumber", "phoneno", "workphone"],
+    &[
+        "phone",
+        "phonenumber",
+        "mobile",
+        "mobilephone",
+        "mobilenumber",
+        "cell",
+        "cellphone",
+        "telephone",
+        "tel",
+        "leadphone",
+        "contactphone",
+        "contactnumber",
+        "phoneno",
+        "workphone",
+    ],
     &["source", "leadsource", "originalsource", "utmsource", "sourcename", "datasource"],
 ];
 
@@ -131,7 +171,7 @@ pub fn normalise(name: &str) -> String {
 
 /// The column whose name is nearest to a field's names, for "did you mean".
 #[must_use]
-pub fn nearest<'a>(field: Field, columns: &'a [ColumnUse]) -> Option<&'a str> {
+pub fn nearest(field: Field, columns: &[ColumnUse]) -> Option<&str> {
     columns
         .iter()
         .filter(|column| column.maps_to.is_none() && column.name == column.safe_name)
@@ -191,7 +231,12 @@ fn distinct_names(header: &[String]) -> Vec<String> {
 }
 
 /// Columns that together make a field, when no better single column was found.
-fn joined_parts(field: Field, single: &FieldFrom, normal: &[String], uses: &[Option<(Field, String)>]) -> Option<(Vec<usize>, &'static str)> {
+fn joined_parts(
+    field: Field,
+    single: &FieldFrom,
+    normal: &[String],
+    uses: &[Option<(Field, String)>],
+) -> Option<(Vec<usize>, &'static str)> {
     let find = |aliases: &[&str]| {
         aliases.iter().find_map(|alias| {
             (0..normal.len()).find(|at| normal[*at] == *alias && uses[*at].as_ref().is_none_or(|(owner, _)| *owner == field))
@@ -261,7 +306,8 @@ mod tests {
 
     #[test]
     fn a_slip_is_suggested_and_data_never_named() {
-        let columns = |header: &[&str]| map_columns(&header.iter().map(|h| (*h).to_owned()).collect::<Vec<_>>(), &Rules::default().columns).columns;
+        let columns =
+            |header: &[&str]| map_columns(&header.iter().map(|h| (*h).to_owned()).collect::<Vec<_>>(), &Rules::default().columns).columns;
         assert_eq!(nearest(Field::Email, &columns(&["name", "e_mial", "value"])), Some("e_mial"));
         assert_eq!(nearest(Field::Email, &columns(&["name", "notes"])), None);
         let safe: Vec<String> = columns(&["John Doe", "john@example.com", "500"]).into_iter().map(|c| c.safe_name).collect();

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::decimal::Decimal;
 
-/// The namespace of every `lead_id`: UUIDv5 of this and the normalised e-mail.
+/// The namespace of every `lead_id`: `UUIDv5` of this and the normalised e-mail.
 pub const LEAD_NAMESPACE: Uuid = Uuid::from_u128(0x6f1d_0c5e_8f0b_5c53_9a5d_2b7f_4e1a_9c36);
 
 /// The id of the person behind a normalised e-mail address: the same on every machine.
@@ -200,6 +200,7 @@ pub struct RowIssue {
 
 /// What the stages left for the committer: everything it tallies or stores, in a few bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(clippy::struct_excessive_bools)] // four independent facts
 pub struct StageMark {
     /// Score in hundredths of a point, 0 to 10 000.
     pub score: u16,
@@ -278,6 +279,7 @@ impl<'a> Extra<'a> {
 }
 
 /// Appends one cell: its length as LEB128, then its bytes.
+#[allow(clippy::cast_possible_truncation)] // seven bits at a time
 pub fn pack_cell(packed: &mut Vec<u8>, cell: &str) {
     let mut length = cell.len();
     while length >= 0x80 {

@@ -36,7 +36,8 @@ impl FileError {
     /// The sentence for people: file, what, remedy.
     #[must_use]
     pub fn sentence(&self, file: &str) -> String {
-        format!("{file}: {}. {}.", self.what, self.remedy)
+        let stop = if self.what.ends_with('?') { "" } else { "." };
+        format!("{file}: {}{stop} {}.", self.what, self.remedy)
     }
 }
 
@@ -138,11 +139,7 @@ fn whole_records<'a>(text: &'a [u8], whole: bool, rules: &Rules) -> Result<&'a [
     match split::cut(text, &Dialect::default(), rules.limits.record_bytes, whole) {
         split::Cut::Records(end) | split::Cut::Literal(end) => Ok(&text[..end]),
         split::Cut::More => Ok(text),
-        split::Cut::Oversize => Err(FileError::new(
-            "record_too_long",
-            format!("its first line is longer than {} bytes", rules.limits.record_bytes),
-            "This does not look like a list of leads; if it is, raise record_bytes under [limits]",
-        )),
+        split::Cut::Oversize => Err(endless_line(rules)),
     }
 }
 
@@ -151,6 +148,7 @@ fn read_header(text: &[u8], whole: bool, dialect: &Dialect, rules: &Rules) -> Re
     let start = start_of_record(text);
     let end = match split::first_record(&text[start..], dialect, rules.limits.record_bytes, whole) {
         Some(length) => start + length,
+        None if split::end_of_line(&text[start..]).is_none_or(|end| end > rules.limits.record_bytes) => return Err(endless_line(rules)),
         None => return Err(unclosed_header()),
     };
     let mut reader = dialect::reader(&text[start..end], dialect);
@@ -170,6 +168,14 @@ fn read_header(text: &[u8], whole: bool, dialect: &Dialect, rules: &Rules) -> Re
     Ok((names, end))
 }
 
+fn endless_line(rules: &Rules) -> FileError {
+    FileError::new(
+        "record_too_long",
+        format!("its first line is longer than {} bytes", rules.limits.record_bytes),
+        "This does not look like a list of leads; if it is, raise record_bytes under [limits]",
+    )
+}
+
 fn unclosed_header() -> FileError {
     FileError::new("unclosed_quote", "a quote in its first line is never closed", "Close or remove the quote in the header line")
 }
@@ -179,14 +185,19 @@ fn start_of_record(text: &[u8]) -> usize {
     text.iter().position(|b| !matches!(b, b'\r' | b'\n')).unwrap_or(text.len())
 }
 
+/// How many columns of its own a rejects file on its way back has; `None` for any other file.
+#[must_use]
+pub fn returned_columns(header: &[String]) -> Option<usize> {
+    let width = header.iter().rposition(|name| !name.trim().is_empty()).map_or(0, |at| at + 1);
+    let is_ours = width >= 3 && header[width - 3..width].iter().map(|name| name.trim()).eq(REJECT_COLUMNS);
+    is_ours.then(|| width - 3)
+}
+
 /// Takes our three columns off a header, wherever a spreadsheet has left them at its end.
 fn without_reject_columns(mut header: Vec<String>) -> (Vec<String>, bool) {
-    let width = header.iter().rposition(|name| !name.trim().is_empty()).map_or(0, |at| at + 1);
-    let reimport = width >= 3 && header[width - 3..width].iter().map(|name| name.trim()).eq(REJECT_COLUMNS);
-    if reimport {
-        header.truncate(width - 3);
-    }
-    (header, reimport)
+    let columns = returned_columns(&header);
+    header.truncate(columns.unwrap_or(usize::MAX));
+    (header, columns.is_some())
 }
 
 fn require_columns(header: &[String], mapping: &Mapping, rules: &Rules, dialect: &Dialect) -> Result<(), FileError> {
@@ -260,7 +271,8 @@ impl Habits {
                 }
             }
         }
-        let width = widths.into_iter().find(|(width, count)| *width < header_width && count * 2 > rows && rows >= 2).map(|(width, _)| width);
+        let width =
+            widths.into_iter().find(|(width, count)| *width < header_width && count * 2 > rows && rows >= 2).map(|(width, _)| width);
         let decimal_mark = match points.cmp(&commas) {
             std::cmp::Ordering::Greater => DecimalMark::Point,
             std::cmp::Ordering::Less => DecimalMark::Comma,

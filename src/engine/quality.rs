@@ -30,8 +30,7 @@ impl RowTally {
     /// Counts one valid row.
     pub fn add(&mut self, lead: &Lead<'_>) {
         self.valid += 1;
-        self.optional_filled +=
-            u64::from(!lead.location.is_empty()) + u64::from(!lead.phone.is_empty()) + u64::from(lead.source_given);
+        self.optional_filled += u64::from(!lead.location.is_empty()) + u64::from(!lead.phone.is_empty()) + u64::from(lead.source_given);
         self.phones += u64::from(!lead.phone.is_empty());
         self.phones_read += u64::from(lead.phone_reads);
         self.email_slips += u64::from(super::email::meant_domain(lead.email).is_some());
@@ -138,7 +137,7 @@ impl LogHistogram {
 
     /// The bin of a value: ⌊1000 · log10(value)⌋, from the smallest possible one.
     #[must_use]
-    #[allow(clippy::cast_possible_truncation)] // the exponent of an exact amount lies between -6 and 18
+    #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss)] // the exponent of an exact amount lies between -6 and 18
     pub fn bin_of(value: Decimal) -> usize {
         let bin = (value.log10() * BINS_PER_DECADE as f64).floor() as i64 - LOWEST_BIN;
         usize::try_from(bin).unwrap_or(0).min(BINS - 1)
@@ -146,7 +145,7 @@ impl LogHistogram {
 
     /// The value at a rank of 0 to 1 (nearest rank), to within the width of a bin (0.12 % either way).
     #[must_use]
-    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_possible_wrap)]
     pub fn quantile(&self, rank: f64) -> Option<f64> {
         let target = ((rank * self.count as f64).ceil() as u64).max(1);
         let mut seen = 0u64;
@@ -187,7 +186,13 @@ fn weighted_median(sorted: &[(f64, u64)]) -> f64 {
     let total: u64 = sorted.iter().map(|(_, count)| count).sum();
     let at = |rank: u64| {
         let mut seen = 0;
-        sorted.iter().find(|(_, count)| { seen += count; seen > rank }).map_or(0.0, |(value, _)| *value)
+        sorted
+            .iter()
+            .find(|(_, count)| {
+                seen += count;
+                seen > rank
+            })
+            .map_or(0.0, |(value, _)| *value)
     };
     f64::midpoint(at((total - 1) / 2), at(total / 2))
 }
@@ -261,8 +266,7 @@ mod tests {
     #[test]
     fn the_score_is_the_lesser_of_validity_and_the_weighted_shares() {
         let rows = RowTally { valid: 10, optional_filled: 20, phones: 10, phones_read: 10, ..RowTally::default() };
-        let counts =
-            Counts { total: 10, rejected: 0, duplicates_in_file: Some(0), optional_columns: 2, rows, values: 10, outliers: 0 };
+        let counts = Counts { total: 10, rejected: 0, duplicates_in_file: Some(0), optional_columns: 2, rows, values: 10, outliers: 0 };
         assert_eq!(assess(&counts).score, Some(100.0));
         let half = Counts { total: 20, rejected: 10, ..counts };
         assert_eq!(assess(&half).score, Some(50.0));

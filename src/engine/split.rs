@@ -45,17 +45,12 @@ pub fn cut(buffer: &[u8], dialect: &Dialect, limit: usize, at_end: bool) -> Cut 
 /// The length of the first record with its line end; `None` when it does not end within the limit.
 #[must_use]
 pub fn first_record(buffer: &[u8], dialect: &Dialect, limit: usize, at_end: bool) -> Option<usize> {
-    let mut upto = 0;
-    loop {
-        // Grow line by line until the lines so far are a whole record.
-        upto += end_of_line(&buffer[upto..]).unwrap_or(buffer.len() - upto);
-        let last = upto == buffer.len();
-        match cut(&buffer[..upto], dialect, limit, last && at_end) {
-            Cut::Records(end) if end > 0 || last => return Some(upto),
-            Cut::More if !last => {}
-            _ => return None,
-        }
-    }
+    let end = match end_of_record(buffer, dialect, at_end) {
+        End::At(end) => end,
+        End::Open if at_end => buffer.len(),
+        End::Open | End::InQuotes => return None,
+    };
+    (end <= limit).then_some(end)
 }
 
 /// The end of the current line, just behind its line end; `None` when the buffer holds none.
@@ -90,39 +85,55 @@ enum Rest {
     Endless,
 }
 
+/// Where the record at the front of a buffer ends.
+enum End {
+    /// Behind its line end.
+    At(usize),
+    /// Not in this buffer, or with the buffer.
+    Open,
+    /// Not in this buffer: a quote is open.
+    InQuotes,
+}
+
 /// Walks over records by their line ends and quotes only.
 fn scan(buffer: &[u8], dialect: &Dialect, limit: usize, at_end: bool) -> Scan {
-    let quote = dialect.quote.unwrap_or(b'\n');
-    let (mut at, mut last_end, mut in_quotes) = (0, 0, false);
-    while let Some(found) = memchr3(quote, b'\n', b'\r', &buffer[at..]) {
-        let position = at + found;
-        if dialect.quote == Some(buffer[position]) {
-            at = position + 1;
-            if position == last_end || buffer[position - 1] == dialect.delimiter {
-                match closing_quote(buffer, at, quote) {
-                    Some(closed) => at = closed + 1,
-                    None => {
-                        in_quotes = true;
-                        break;
-                    }
-                }
-            }
-        } else if buffer[position] == b'\r' && position + 1 == buffer.len() && !at_end {
-            break; // the LF that may follow belongs to this line end
-        } else {
-            at = after_line_end(buffer, position);
-            if at - last_end > limit {
-                return Scan { last_end, rest: Rest::Endless };
-            }
-            last_end = at;
+    let mut last_end = 0;
+    let in_quotes = loop {
+        match end_of_record(&buffer[last_end..], dialect, at_end) {
+            End::At(length) if length > limit => return Scan { last_end, rest: Rest::Endless },
+            End::At(length) => last_end += length,
+            End::Open => break false,
+            End::InQuotes => break true,
         }
-    }
+    };
     let rest = match buffer.len() - last_end {
         open if open > limit || (in_quotes && at_end) => Rest::Endless,
         _ if at_end => Rest::Ended,
         _ => Rest::Open,
     };
     Scan { last_end, rest }
+}
+
+fn end_of_record(buffer: &[u8], dialect: &Dialect, at_end: bool) -> End {
+    let quote = dialect.quote.unwrap_or(b'\n');
+    let mut at = 0;
+    while let Some(found) = memchr3(quote, b'\n', b'\r', &buffer[at..]) {
+        let position = at + found;
+        if dialect.quote == Some(buffer[position]) {
+            at = position + 1;
+            if position == 0 || buffer[position - 1] == dialect.delimiter {
+                match closing_quote(buffer, at, quote) {
+                    Some(closed) => at = closed + 1,
+                    None => return End::InQuotes,
+                }
+            }
+        } else if buffer[position] == b'\r' && position + 1 == buffer.len() && !at_end {
+            return End::Open; // the LF that may follow belongs to this line end
+        } else {
+            return End::At(after_line_end(buffer, position));
+        }
+    }
+    End::Open
 }
 
 /// The quote that closes a cell opened before `at`, doubled ones skipped.
@@ -171,6 +182,22 @@ mod tests {
         ] {
             check(buffer, at_end, expected);
         }
+    }
+
+    #[test]
+    fn the_first_record_is_one_record() {
+        for (buffer, at_end, expected) in [
+            ("a,b\nc,d\n", false, Some(4)),
+            ("a,b\rc,d\r", false, Some(4)), // a header that ends in CR must not take the first row with it
+            ("a,b\r\nc", false, Some(5)),
+            ("a,\"b\nc\"\nd", false, Some(8)),
+            ("a,b", true, Some(3)),
+            ("a,b", false, None),
+            ("a,\"b\nc\nd\n", true, None),
+        ] {
+            assert_eq!(first_record(buffer.as_bytes(), &Dialect::default(), 64, at_end), expected, "{buffer:?}, at_end: {at_end}");
+        }
+        assert_eq!(first_record(&[b'x'; 65], &Dialect::default(), 64, true), None);
     }
 
     #[test]

@@ -31,6 +31,12 @@ impl Look {
         self.same_file(other) && self.size == other.size && self.mtime_ns == other.mtime_ns
     }
 
+    /// What identifies this very content of this very file, as far as can be told without reading it.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        format!("{}:{}:{}:{}", self.dev, self.ino, self.size, self.mtime_ns)
+    }
+
     /// Whether both looks saw the same file, changed or not.
     #[must_use]
     pub fn same_file(&self, other: &Self) -> bool {

@@ -435,6 +435,48 @@ impl Spool {
         Output::ALL.into_iter().try_for_each(|output| self.clear_output(claim, output))
     }
 
+    /// Drops a copy of an archived file into the inbox, under its old name or with a suffix.
+    ///
+    /// # Errors
+    /// When it cannot be copied.
+    pub fn drop_anew(&self, place: &Place, rel: &Path) -> Result<(), SpoolError> {
+        let (folder, name) = split(rel);
+        let inbox = self.layout.inbox.join(folder);
+        let failed = |error| SpoolError::at("drop a copy anew", &inbox, error);
+        let mut staged = OsString::from(".");
+        staged.push(name);
+        staged.push(".part");
+        let staged = inbox.join(staged);
+        make_dirs(&inbox).and_then(|()| fs::copy(self.path(place), &staged)).map_err(failed)?;
+        File::open(&staged).and_then(|copy| copy.sync_all()).map_err(failed)?;
+        let family = Family::of(name);
+        for suffix in 1.. {
+            let name = if suffix == 1 { name.to_os_string() } else { family.original(suffix) };
+            match durable::rename_noreplace(&staged, &inbox.join(name)) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                placed => return placed.and_then(|()| durable::sync_dir(&inbox)).map_err(failed),
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves a file of `failed/` that has served its purpose to `processed/`, under its name or with a suffix.
+    ///
+    /// # Errors
+    /// When it cannot be moved.
+    pub fn retire(&self, place: &Place) -> Result<(), SpoolError> {
+        let (folder, name) = split(&place.rel);
+        let family = Family::of(name);
+        for suffix in 1.. {
+            let name = if suffix == 1 { name.to_os_string() } else { family.original(suffix) };
+            match self.relocate(place, &Place { folder: Folder::Processed, rel: folder.join(name) }) {
+                Err(SpoolError::NameTaken { .. }) => {}
+                moved => return moved.map(|_| ()),
+            }
+        }
+        Ok(())
+    }
+
     /// Removes one output, if it is there.
     ///
     /// # Errors

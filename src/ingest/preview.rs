@@ -78,7 +78,12 @@ const ISSUES_KEPT: usize = 20;
 ///
 /// # Errors
 /// When the file cannot be read on, or `see` fails.
-pub fn preview(bytes: Bytes, context: &Context<'_>, workers: usize, mut see: impl FnMut(Seen<'_>) -> io::Result<()>) -> io::Result<Preview> {
+pub fn preview(
+    bytes: Bytes,
+    context: &Context<'_>,
+    workers: usize,
+    mut see: impl FnMut(Seen<'_>) -> io::Result<()>,
+) -> io::Result<Preview> {
     let mut found = Preview::default();
     let mut people: HashSet<Uuid> = HashSet::new();
     let mut lines = context.plan.layout.data_line;
@@ -135,7 +140,7 @@ pub fn emit_csv(bytes: Bytes, rules: &Rules, out: &mut impl Write) -> io::Result
             Chunk::Oversize { .. } => return Ok(()),
         };
         for record in dialect::reader(&chunk, &dialect).byte_records() {
-            writer.write_record(record?.iter().map(String::from_utf8_lossy).map(|cell| cell.into_owned()))?;
+            writer.write_record(record?.iter().map(String::from_utf8_lossy).map(std::borrow::Cow::into_owned))?;
         }
         Ok(())
     })?;

@@ -5,7 +5,8 @@ use uuid::Uuid;
 use crate::engine::check;
 use crate::engine::chunk::Parents;
 use crate::engine::dialect;
-use crate::engine::plan::Plan;
+use crate::engine::plan;
+use crate::engine::rules::Rules;
 use crate::journal::report::Rows;
 use crate::render::receipt;
 use crate::store::jobs::Earlier;
@@ -19,14 +20,19 @@ pub(super) struct Returned {
     /// The jobs whose rows it may hold.
     pub parents: Parents,
     open_before: u64,
+    /// Digests of every set of rows that was given back in this loop.
+    given: Vec<u64>,
 }
 
 impl Returned {
     /// Finds the job that the first linked row names.
-    pub fn find(store: &Store, head: &[u8], plan: &Plan) -> Result<Self> {
+    ///
+    /// Looks at the layout only: which columns are required and how they are named is for the parent's source to say.
+    pub fn find(store: &Store, head: &[u8], whole: bool, rules: &Rules) -> Result<Self> {
+        let Ok(layout) = plan::layout(head, whole, rules) else { return Ok(Self::default()) };
+        let Some(columns) = plan::returned_columns(&layout.header) else { return Ok(Self::default()) };
         let known = store.jobs_with_rejects()?;
-        let columns = plan.mapping.columns.len();
-        let named = dialect::reader(&head[plan.layout.data_start..], &plan.layout.dialect)
+        let named = dialect::reader(&head[layout.data_start..], &layout.dialect)
             .byte_records()
             .map_while(std::result::Result::ok)
             .filter(|record| !check::is_blank(record))
@@ -39,13 +45,16 @@ impl Returned {
             Some(parent) => parent.rejected.saturating_sub(store.resolved(parent.seq)?),
             None => 0,
         };
-        Ok(Self { parent, parents: Parents::Known(known), open_before })
+        let given = match &parent {
+            Some(parent) => store.rejects_given(parent.job_id)?,
+            None => Vec::new(),
+        };
+        Ok(Self { parent, parents: Parents::Known(known), open_before, given })
     }
 
-    /// Whether all rows of the parent came back exactly as we had given them.
+    /// Whether all rows came back exactly as we had given them, in the first round or a later one.
     pub fn is_unchanged(&self, rows: Rows, rejects_digest: u64) -> bool {
-        let Some(parent) = &self.parent else { return false };
-        rows.total > 0 && rows.rejected == rows.total && parent.rejects_digest == Some(rejects_digest)
+        rows.total > 0 && rows.rejected == rows.total && self.given.contains(&rejects_digest)
     }
 
     /// What the receipt says about the loop.

@@ -60,6 +60,11 @@ impl SourceFile {
         self.look.size
     }
 
+    /// Size, times and inode at opening.
+    pub fn look(&self) -> Look {
+        self.look
+    }
+
     /// Inode.
     pub fn inode(&self) -> u64 {
         self.look.ino
@@ -98,11 +103,6 @@ impl SourceFile {
     /// Whether size, mtime and ctime are still those at opening.
     pub fn is_unchanged(&self) -> io::Result<bool> {
         Ok(look_of(&self.file.metadata()?) == self.look)
-    }
-
-    /// What identifies this very content of this very file, as far as can be told without reading it.
-    pub fn identity(&self) -> String {
-        format!("{}:{}:{}:{}", self.look.dev, self.look.ino, self.look.size, self.look.mtime_ns)
     }
 }
 

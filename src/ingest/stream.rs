@@ -321,7 +321,10 @@ mod tests {
         let streamed = stream(head.to_vec(), rest, &context, Width { workers, chunk_bytes }, &AtomicBool::new(false), |outcome, _| {
             for index in 0..outcome.leads.len() {
                 let lead = outcome.leads.lead(index, &plan.mapping.extra_names);
-                told.push(format!("{} {} {:?} {}", lead.row + rows, lead.line + lines, lead, outcome.leads.mark(index).score).replace(&format!("row: {}, line: {}", lead.row, lead.line), ""));
+                told.push(
+                    format!("{} {} {:?} {}", lead.row + rows, lead.line + lines, lead, outcome.leads.mark(index).score)
+                        .replace(&format!("row: {}, line: {}", lead.row, lead.line), ""),
+                );
             }
             told.extend(outcome.issues.iter().map(|i| format!("{} {} {} {}", i.row + rows, i.line + lines, i.code.as_str(), i.message)));
             told.extend(outcome.rejects.iter().map(|(_, head, tail)| String::from_utf8_lossy(&[head, b"#", tail].concat()).into_owned()));

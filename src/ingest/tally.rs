@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::engine::chunk::IssueCounts;
 use crate::engine::dialect::Dialect;
 use crate::engine::headers::FieldFrom;
-use crate::engine::lead::{Field, RowIssue};
+use crate::engine::lead::{Field, Lead, RowIssue, StageMark};
 use crate::engine::learned::Learned;
 use crate::engine::plan::Plan;
 use crate::engine::quality::{self, Counts, RowTally, ValueSummary};
@@ -13,7 +13,7 @@ use crate::engine::rules::Rules;
 use crate::engine::stages::insufficient;
 use crate::journal::report::{self, Column, Digits, IssueRef, Issues, Quality, Rows, StageSummary, Stages, Systematic, Tiers};
 use crate::render::receipt::{Facts, Problem};
-use crate::store::leads::{Settled, Taken};
+use crate::store::leads::Taken;
 
 /// Issues, problems and duplicate rows that are listed one by one.
 pub(super) const LISTED: usize = 20;
@@ -56,8 +56,8 @@ impl Tally {
     }
 
     /// Counts one valid row with what became of it.
-    pub fn add(&mut self, settled: &Settled<'_>) {
-        match settled.taken {
+    pub fn add(&mut self, lead: &Lead<'_>, taken: Taken, mark: StageMark) {
+        match taken {
             Taken::New => self.facts.new += 1,
             Taken::Known { changed: 0 } => self.facts.known_unchanged += 1,
             Taken::Known { changed } => {
@@ -67,12 +67,11 @@ impl Tally {
             Taken::Duplicate => {
                 self.duplicates += 1;
                 if self.facts.duplicate_rows.len() < LISTED {
-                    self.facts.duplicate_rows.push(settled.lead.row);
+                    self.facts.duplicate_rows.push(lead.row);
                 }
                 return;
             }
         }
-        let mark = settled.mark;
         self.tiers[usize::from(mark.tier).min(3)] += 1;
         self.score_hundredths += u64::from(mark.score);
         self.packets_ready += u64::from(mark.packet_ready);
@@ -83,7 +82,7 @@ impl Tally {
             self.probability_ppm += u64::from(mark.probability_ppm);
             self.probabilities += 1;
         }
-        if let Some(value) = settled.lead.value {
+        if let Some(value) = lead.value {
             self.values.add(value);
         }
     }
@@ -121,9 +120,16 @@ impl Tally {
                 *told.by_column.entry(column).or_default() += pair.count;
             }
         }
-        told.first = self.first_issues.iter().map(|issue| {
-            IssueRef { row: issue.row, line: issue.line, column: safe_column(plan, &issue.column), code: issue.code.as_str().to_owned() }
-        }).collect();
+        told.first = self
+            .first_issues
+            .iter()
+            .map(|issue| IssueRef {
+                row: issue.row,
+                line: issue.line,
+                column: safe_column(plan, &issue.column),
+                code: issue.code.as_str().to_owned(),
+            })
+            .collect();
         told.truncated = told.by_code.values().sum::<u64>() > told.first.len() as u64;
         told
     }
@@ -190,7 +196,8 @@ impl Tally {
         let need = rules.outcome.min_trials;
         let waiting = insufficient(learned.mature, need);
         let split = |yes: &str, count: u64, no: &str| BTreeMap::from([(yes.to_owned(), count), (no.to_owned(), accepted - count)]);
-        let summary = |counts, mean: Option<f64>, basis: &str, reason: Option<String>| StageSummary { counts, mean, basis: basis.to_owned(), reason };
+        let summary =
+            |counts, mean: Option<f64>, basis: &str, reason: Option<String>| StageSummary { counts, mean, basis: basis.to_owned(), reason };
         let no_figure = |what: &str| Some(format!("{what} has no figure to average"));
         let mean_probability = (self.probabilities > 0).then(|| self.probability_ppm as f64 / self.probabilities as f64 / 1e6);
         let tiers = ["A", "B", "C", "D"].into_iter().zip(self.tiers).map(|(tier, count)| (tier.to_owned(), count)).collect();

@@ -126,7 +126,7 @@ macro_rules! alert_codes {
 
 alert_codes! {
     QualityBelowMinimum "quality_below_minimum" Warning "The file's quality is below the minimum"
-        "Open the receipt, correct the rejects file and drop it again; or set quality_score_min under [quality].";
+        "Open the receipt, correct the rejects file and drop it again; or set score_min under [quality].";
     DuplicatesOverTolerance "duplicates_over_tolerance" Info "People appear more than once in the file"
         "Nothing was counted twice; ask the source for a list without repeats, or raise duplicate_tolerance under [quality].";
     MissingFieldsOverLimit "missing_fields_over_limit" Info "Rows lack required fields"

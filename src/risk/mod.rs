@@ -87,7 +87,7 @@ impl Monitor {
 
     /// Our own use of one processor since the last look, in percent.
     fn cpu_percent(&mut self) -> Option<f64> {
-        let (used, at) = (cpu_seconds()?, self.stopwatch.elapsed_seconds());
+        let (used, at) = (cpu_seconds(), self.stopwatch.elapsed_seconds());
         let last = self.last_cpu.replace((used, at));
         let (used_before, at_before) = last?;
         (at - at_before > 0.01).then(|| (((used - used_before) / (at - at_before)) * 1000.0).round() / 10.0)
@@ -168,7 +168,13 @@ fn data_quality(last: Option<&Report>, config: &Config) -> DataQuality {
             records_validated: Some(report.rows.total),
             duplicates_found: Some(report.rows.duplicates_in_file),
             missing_fields: Some(missing),
-            invalid_formats: Some(by_code(&["invalid_email", "value_not_numeric", "value_not_positive", "value_out_of_range", "invalid_encoding"])),
+            invalid_formats: Some(by_code(&[
+                "invalid_email",
+                "value_not_numeric",
+                "value_not_positive",
+                "value_out_of_range",
+                "invalid_encoding",
+            ])),
             outliers_detected: Some(report.quality.outliers),
             reasons: Reasons::new(),
         },
@@ -226,10 +232,10 @@ fn unless(holds: bool, key: &str, why: &str) -> Reasons {
 }
 
 /// Processor time of this process, in seconds.
-fn cpu_seconds() -> Option<f64> {
+#[allow(clippy::cast_precision_loss)] // nanoseconds of a process
+fn cpu_seconds() -> f64 {
     let usage = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    #[allow(clippy::cast_precision_loss)] // nanoseconds of a process
-    Some(usage.tv_sec as f64 + usage.tv_nsec as f64 / 1e9)
+    usage.tv_sec as f64 + usage.tv_nsec as f64 / 1e9
 }
 
 /// Resident memory of this process, in MiB.

@@ -39,9 +39,11 @@ impl Group<'_> {
                 Some((_, version, _)) => version + 1,
                 None => 1,
             };
-            connection
-                .prepare_cached("INSERT INTO experiments (name, version, variants) VALUES (?1, ?2, ?3)")?
-                .execute(params![experiment.id, version, variants])?;
+            connection.prepare_cached("INSERT INTO experiments (name, version, variants) VALUES (?1, ?2, ?3)")?.execute(params![
+                experiment.id,
+                version,
+                variants
+            ])?;
             Ok(Registered { id: connection.last_insert_rowid(), version })
         })
     }
@@ -56,7 +58,8 @@ impl Store {
         for experiment in &mut rules.experiments {
             let variants = fingerprint(experiment);
             let known: Option<u32> = self.run(|connection| {
-                let mut statement = connection.prepare_cached("SELECT version FROM experiments WHERE name = ?1 AND variants = ?2 ORDER BY version DESC LIMIT 1")?;
+                let mut statement = connection
+                    .prepare_cached("SELECT version FROM experiments WHERE name = ?1 AND variants = ?2 ORDER BY version DESC LIMIT 1")?;
                 statement.query_row([&experiment.id, &variants], |row| row.get(0)).optional()
             })?;
             experiment.version = known.unwrap_or(experiment.version);

@@ -80,10 +80,6 @@ pub struct Earlier {
     pub started_at_ms: i64,
     /// Rows it rejected.
     pub rejected: u64,
-    /// Digest of those rows.
-    pub rejects_digest: Option<u64>,
-    /// Hash of the rejects file as written.
-    pub rejects_sha256: Option<[u8; 32]>,
 }
 
 impl Group<'_> {
@@ -144,9 +140,11 @@ impl Group<'_> {
     /// [`StoreError`](super::StoreError).
     pub fn resolve(&self, parent_seq: i64, row: u64, child_seq: i64) -> Result<()> {
         self.store.run(|connection| {
-            connection
-                .prepare_cached("INSERT OR IGNORE INTO resolutions (parent, row, child) VALUES (?1, ?2, ?3)")?
-                .execute(params![parent_seq, row.cast_signed(), child_seq])
+            connection.prepare_cached("INSERT OR IGNORE INTO resolutions (parent, row, child) VALUES (?1, ?2, ?3)")?.execute(params![
+                parent_seq,
+                row.cast_signed(),
+                child_seq
+            ])
         })?;
         Ok(())
     }
@@ -204,8 +202,7 @@ impl Store {
     }
 
     fn earlier(&self, condition: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Option<Earlier>> {
-        let sql =
-            format!("SELECT seq, job_id, file, source, started_at_ms, rejected, rejects_digest, rejects_sha256 FROM jobs WHERE {condition}");
+        let sql = format!("SELECT seq, job_id, file, source, started_at_ms, rejected FROM jobs WHERE {condition}");
         self.run(|connection| {
             let mut statement = connection.prepare_cached(&sql)?;
             let read = |row: &rusqlite::Row<'_>| {
@@ -216,8 +213,6 @@ impl Store {
                     source: row.get(3)?,
                     started_at_ms: row.get(4)?,
                     rejected: row.get::<_, i64>(5)?.unsigned_abs(),
-                    rejects_digest: row.get::<_, Option<i64>>(6)?.map(i64::cast_unsigned),
-                    rejects_sha256: row.get(7)?,
                 })
             };
             statement.query_row(values, read).optional()
@@ -244,6 +239,33 @@ impl Store {
         })
     }
 
+    /// Digests of the rejected rows that a job and its returns have given back.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    pub fn rejects_given(&self, job_id: Uuid) -> Result<Vec<u64>> {
+        self.run(|connection| {
+            let mut statement = connection
+                .prepare_cached("SELECT rejects_digest FROM jobs WHERE (job_id = ?1 OR parent = ?1) AND rejects_sha256 IS NOT NULL")?;
+            let rows = statement.query_map([job_id.as_bytes()], |row| Ok(row.get::<_, Option<i64>>(0)?.unwrap_or(0).cast_unsigned()))?;
+            rows.collect()
+        })
+    }
+
+    /// The rejects files that a job and its returns have given back: their moves (JSON) and the hash of each as written.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    pub fn rejects_files(&self, job_id: Uuid) -> Result<Vec<(String, [u8; 32])>> {
+        self.run(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT moves, rejects_sha256 FROM jobs WHERE (job_id = ?1 OR parent = ?1) AND rejects_sha256 IS NOT NULL",
+            )?;
+            let rows = statement.query_map([job_id.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect()
+        })
+    }
+
     /// How many of a job's rejected rows have been taken since.
     ///
     /// # Errors
@@ -259,8 +281,10 @@ impl Store {
     /// [`StoreError`](super::StoreError).
     pub fn is_resolved(&self, row: RowOf) -> Result<bool> {
         self.run(|c| {
-            c.prepare_cached("SELECT EXISTS (SELECT 1 FROM resolutions WHERE parent = (SELECT seq FROM jobs WHERE job_id = ?1) AND row = ?2)")?
-                .query_row(params![row.job.as_bytes(), row.row.cast_signed()], |found| found.get(0))
+            c.prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM resolutions WHERE parent = (SELECT seq FROM jobs WHERE job_id = ?1) AND row = ?2)",
+            )?
+            .query_row(params![row.job.as_bytes(), row.row.cast_signed()], |found| found.get(0))
         })
     }
 

@@ -1,27 +1,21 @@
 //! Accepted rows into leads: new, known or a duplicate within the file, each told apart exactly once.
 //!
-//! Rows are gathered and written in large batches. Within one, people are looked up in the order of their keys, so that
-//! the key tree is swept once, and leads are then appended in the order of the file. What a batch is made of never shows
-//! in the result. The first acceptable row of a person within a file is taken; later ones change nothing.
+//! Rows are written in the order of the file, as they come; [`people`](super::people) says who each one is. The first
+//! acceptable row of a person within a file is taken; later ones change nothing.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, params};
 use uuid::Uuid;
 
+use super::people::{People, Who};
 use super::{Group, Result, Store, experiments};
 use crate::engine::decimal::Decimal;
-use crate::engine::lead::{self, Extra, Lead, LeadBatch, StageMark, lead_id_of, pack_cell};
+use crate::engine::lead::{self, Extra, Lead, StageMark, lead_id_of, pack_cell};
 use crate::engine::learned::Learned;
 use crate::engine::rules::Rules;
 use crate::engine::stages::{self, ab_test::Arm};
 use crate::engine::{email, phone};
-
-/// Rows gathered before they are written.
-const BATCH_ROWS: usize = 100_000;
-/// Bytes gathered before they are written.
-const BATCH_BYTES: usize = 32 << 20;
 
 /// What became of one accepted row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,88 +31,73 @@ pub enum Taken {
     Duplicate,
 }
 
-/// One accepted row with what became of it, in the order of the file.
-#[derive(Debug)]
-pub struct Settled<'a> {
-    /// The lead as this file gave it; `row` is the file's own.
-    pub lead: Lead<'a>,
-    /// Where in the batch it stands, with the batch's tag.
-    pub tag: usize,
-    /// Index within its batch.
-    pub index: usize,
-    /// What became of it.
-    pub taken: Taken,
-    /// Stage figures of the lead as it now stands.
-    pub mark: StageMark,
-}
-
 /// Takes the accepted rows of one job in, inside a group.
-#[derive(Debug)]
+#[allow(missing_debug_implementations)] // a prepared statement has nothing to show
 pub struct LeadWriter<'g> {
     store: &'g Store,
+    insert: rusqlite::CachedStatement<'g>,
     job: i64,
-    names: Arc<[String]>,
+    names: &'g [String],
     layout: i64,
     rules: &'g Rules,
     learned: &'g Learned,
     experiment_rows: Vec<i64>,
     exposures: HashMap<(i64, usize), i64>,
-    waiting: Vec<Waiting>,
-    rows: usize,
-    bytes: usize,
+    people: People<'g>,
 }
 
-#[derive(Debug)]
-struct Waiting {
-    batch: LeadBatch,
-    rows_before: u64,
-    tag: usize,
-}
+const INSERT_LEAD: &str =
+    "INSERT INTO leads (id, email, name, value, scale, currency, location, phone, phone_e164, source, layout, extra, job, row, score, tier, arms)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
 
 impl<'g> Group<'g> {
-    /// Begins to take in the rows of the job that will be `seq`.
+    /// Begins to take in the rows of the job that will be `seq`, about `rows` of them.
     ///
     /// # Errors
     /// [`StoreError`](super::StoreError).
-    pub fn lead_writer(&self, seq: i64, names: &[String], rules: &'g Rules, learned: &'g Learned) -> Result<LeadWriter<'g>> {
-        let rows = rules.experiments.iter().map(|experiment| {
+    pub fn lead_writer(&self, seq: i64, rows: u64, names: &'g [String], rules: &'g Rules, learned: &'g Learned) -> Result<LeadWriter<'g>> {
+        let experiment_rows = rules.experiments.iter().map(|experiment| {
             let row = self.store.experiment_row(&experiment.id, experiment.version)?;
             Ok(row.unwrap_or_default())
         });
+        let insert = self.store.connection.prepare_cached(INSERT_LEAD).map_err(|error| super::classify(&self.store.path, error))?;
         Ok(LeadWriter {
             store: self.store,
+            insert,
             job: seq,
-            names: names.into(),
+            names,
             layout: self.store.layout(names)?,
-            experiment_rows: rows.collect::<Result<_>>()?,
+            experiment_rows: experiment_rows.collect::<Result<_>>()?,
             rules,
             learned,
             exposures: HashMap::new(),
-            waiting: Vec::new(),
-            rows: 0,
-            bytes: 0,
+            people: People::of(self.store, seq, rows)?,
         })
     }
 }
 
 impl LeadWriter<'_> {
-    /// Adds the leads of one chunk, whose rows follow `rows_before` others; `tag` names the chunk to `each`.
+    /// Takes one row in; what became of it, and the stage figures of the lead as it now stands.
     ///
     /// # Errors
     /// [`StoreError`](super::StoreError).
-    pub fn add(&mut self, batch: LeadBatch, rows_before: u64, tag: usize, each: &mut dyn FnMut(Settled<'_>)) -> Result<()> {
-        self.rows += batch.len();
-        self.bytes += batch.bytes();
-        self.waiting.push(Waiting { batch, rows_before, tag });
-        if self.rows >= BATCH_ROWS || self.bytes >= BATCH_BYTES { self.flush(each) } else { Ok(()) }
+    pub fn take(&mut self, lead: &Lead<'_>, mark: StageMark) -> Result<(Taken, StageMark)> {
+        match self.people.who(lead.lead_id)? {
+            Who::New(id) => {
+                self.insert(id, lead, mark)?;
+                Ok((Taken::New, mark))
+            }
+            Who::Known(id) => self.update(id, lead),
+            Who::Duplicate => Ok((Taken::Duplicate, mark)),
+        }
     }
 
-    /// Writes what is still gathered, and the exposures.
+    /// Writes the keys that are still in memory, and the exposures.
     ///
     /// # Errors
     /// [`StoreError`](super::StoreError).
-    pub fn finish(mut self, each: &mut dyn FnMut(Settled<'_>)) -> Result<()> {
-        self.flush(each)?;
+    pub fn finish(mut self) -> Result<()> {
+        self.people.settle()?;
         let mut exposures: Vec<_> = self.exposures.iter().collect();
         exposures.sort_unstable();
         self.store.run(|connection| {
@@ -133,108 +112,29 @@ impl LeadWriter<'_> {
         })
     }
 
-    /// Two passes: by key to find out who is who, then in the order of the file to write.
-    fn flush(&mut self, each: &mut dyn FnMut(Settled<'_>)) -> Result<()> {
-        let waiting = std::mem::take(&mut self.waiting);
-        let rows = std::mem::take(&mut self.rows);
-        self.bytes = 0;
-        if rows == 0 {
-            return Ok(());
-        }
-        let found = self.identify(&waiting, rows)?;
-        let names = Arc::clone(&self.names);
-        let mut at = 0;
-        for Waiting { batch, rows_before, tag } in &waiting {
-            for index in 0..batch.len() {
-                let mut lead = batch.lead(index, &names);
-                lead.row += rows_before;
-                let (taken, mark) = match found[at] {
-                    Who::New(id) => {
-                        self.insert(id, &lead, batch.mark(index))?;
-                        (Taken::New, batch.mark(index))
-                    }
-                    Who::Known(id) => self.update(id, &lead)?,
-                    Who::Duplicate => (Taken::Duplicate, batch.mark(index)),
-                };
-                each(Settled { lead, tag: *tag, index, taken, mark });
-                at += 1;
-            }
-        }
-        Ok(())
-    }
-
-    /// Who each row is, in the order of the file. A new person's key is taken here; their row is written afterwards.
-    fn identify(&self, waiting: &[Waiting], rows: usize) -> Result<Vec<Who>> {
-        let base: i64 = self.store.run(|c| c.query_row("SELECT coalesce(max(id), 0) + 1 FROM leads", [], |row| row.get(0)))?;
-        let mut order: Vec<(Uuid, u32)> = Vec::with_capacity(rows);
-        let ids = waiting.iter().flat_map(|part| (0..part.batch.len()).map(|index| part.batch.lead_id(index)));
-        order.extend(ids.zip(0u32..));
-        order.sort_unstable();
-        let mut found = vec![Who::Duplicate; rows];
-        let mut before = None;
-        for (lead_id, at) in &order {
-            if before != Some(lead_id) {
-                found[*at as usize] = self.claim_key(*lead_id, base + i64::from(*at), base)?;
-            }
-            before = Some(lead_id);
-        }
-        Ok(found)
-    }
-
-    /// Takes the person's key, or finds who has it. Keys of others with the same hash are stepped over.
-    fn claim_key(&self, lead_id: Uuid, id: i64, base: i64) -> Result<Who> {
-        let mut key = hash_of(lead_id);
-        loop {
-            let added = self.store.run(|connection| {
-                connection.prepare_cached("INSERT OR IGNORE INTO lead_keys (hash, lead) VALUES (?1, ?2)")?.execute(params![key, id])
-            })?;
-            if added == 1 {
-                return Ok(Who::New(id));
-            }
-            let holder: i64 = self.store.run(|connection| {
-                connection.prepare_cached("SELECT lead FROM lead_keys WHERE hash = ?1")?.query_row([key], |row| row.get(0))
-            })?;
-            // A holder from this very batch has another lead_id, for equal ones stand side by side.
-            if holder < base && self.store.lead_id_at(holder)? == Some(lead_id) {
-                let job = self.store.run(|connection| {
-                    connection.prepare_cached("SELECT job FROM leads WHERE id = ?1")?.query_row([holder], |row| row.get::<_, i64>(0))
-                })?;
-                return Ok(if job == self.job { Who::Duplicate } else { Who::Known(holder) });
-            }
-            key = key.wrapping_add(1);
-        }
-    }
-
     fn insert(&mut self, id: i64, lead: &Lead<'_>, mark: StageMark) -> Result<()> {
         let arms = self.arms(lead, &[]);
         let (job, layout) = (self.job, self.layout);
-        self.store.run(|connection| {
-            connection
-                .prepare_cached(
-                    "INSERT INTO leads (id, email, name, value, scale, currency, location, phone, phone_e164, source, layout, extra, job, row, score, tier, arms)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
-                )?
-                .execute(params![
-                    id,
-                    lead.email,
-                    some(lead.name),
-                    lead.value.map(Decimal::units),
-                    lead.value.map(Decimal::scale),
-                    some(lead.currency),
-                    some(lead.location),
-                    some(lead.phone),
-                    some(lead.phone_e164),
-                    some(lead.source).filter(|_| lead.source_given),
-                    layout,
-                    (!lead.extra.packed.is_empty()).then_some(lead.extra.packed),
-                    job,
-                    lead.row.cast_signed(),
-                    mark.score,
-                    mark.tier,
-                    (!arms.is_empty()).then_some(arms),
-                ])
-        })?;
-        Ok(())
+        let inserted = self.insert.execute(params![
+            id,
+            lead.email,
+            some(lead.name),
+            lead.value.map(Decimal::units),
+            lead.value.map(Decimal::scale),
+            some(lead.currency),
+            some(lead.location),
+            some(lead.phone),
+            some(lead.phone_e164),
+            some(lead.source).filter(|_| lead.source_given),
+            layout,
+            (!lead.extra.packed.is_empty()).then_some(lead.extra.packed),
+            job,
+            lead.row.cast_signed(),
+            mark.score,
+            mark.tier,
+            (!arms.is_empty()).then_some(arms),
+        ]);
+        inserted.map(drop).map_err(|error| super::classify(&self.store.path, error))
     }
 
     /// A known person: the row joins their history, the lead becomes the fold, and is staged as it now stands.
@@ -243,7 +143,7 @@ impl LeadWriter<'_> {
         let mut row = RowValues::of(lead, self.layout);
         self.store.remember(id, &before, self.job, lead.row, &row)?;
         let names = self.store.layout_names(before.values.layout)?;
-        let changed = row.fold_onto(&before.values, &names, &self.names);
+        let changed = row.fold_onto(&before.values, &names, self.names);
         if row.merged_names.is_some() {
             row.layout = self.store.layout(&row.merged_names.take().unwrap_or_default())?;
         }
@@ -271,18 +171,6 @@ impl LeadWriter<'_> {
         }
         packed
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Who {
-    New(i64),
-    Known(i64),
-    Duplicate,
-}
-
-/// The key of a person: the first 64 bits of their id.
-pub(super) fn hash_of(lead_id: Uuid) -> i64 {
-    (lead_id.as_u64_pair().0).cast_signed()
 }
 
 /// The values of one accepted row, or of the fold of several. `None` is absent.
@@ -394,7 +282,9 @@ impl RowValues {
             }
         }
         let mut packed = Vec::new();
-        merged.iter().for_each(|(_, cell)| pack_cell(&mut packed, cell));
+        for (_, cell) in &merged {
+            pack_cell(&mut packed, cell);
+        }
         self.extra = (!packed.is_empty()).then_some(packed);
         self.merged_names = Some(merged.into_iter().map(|(name, _)| name).collect());
         changed
@@ -427,7 +317,8 @@ impl Store {
     fn layout(&self, names: &[String]) -> Result<i64> {
         let text = serde_json::to_string(names).expect("a list of texts is JSON");
         self.run(|connection| {
-            let known = connection.prepare_cached("SELECT id FROM layouts WHERE names = ?1")?.query_row([&text], |row| row.get(0)).optional()?;
+            let known =
+                connection.prepare_cached("SELECT id FROM layouts WHERE names = ?1")?.query_row([&text], |row| row.get(0)).optional()?;
             if let Some(id) = known {
                 return Ok(id);
             }

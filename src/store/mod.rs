@@ -1,4 +1,4 @@
-//! The store: SQLite behind a small, concrete surface. One writer, any number of readers.
+//! The store: `SQLite` behind a small, concrete surface. One writer, any number of readers.
 //!
 //! In reading order: this file opens, migrates and groups transactions; [`jobs`] holds what became of each drop;
 //! [`leads`] takes accepted leads in and tells new, known and duplicate apart; [`outbox`] holds journal lines until they
@@ -8,6 +8,7 @@ pub mod experiments;
 pub mod jobs;
 pub mod leads;
 pub mod outbox;
+mod people;
 pub mod read;
 
 use std::path::{Path, PathBuf};
@@ -55,7 +56,7 @@ pub enum StoreError {
     Damaged {
         /// The database.
         path: String,
-        /// What SQLite says.
+        /// What `SQLite` says.
         what: String,
     },
     /// Written by a later version of this program.
@@ -163,7 +164,8 @@ impl Store {
         let found: u32 = self.run(|connection| connection.query_row("PRAGMA user_version", [], |row| row.get(0)))?;
         check_version(&self.path, found)?;
         for (at, script) in MIGRATIONS.iter().enumerate().skip(found as usize) {
-            let script = format!("BEGIN IMMEDIATE; {script}; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {}; COMMIT;", at + 1);
+            let script =
+                format!("BEGIN IMMEDIATE; {script}; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {}; COMMIT;", at + 1);
             self.run(|connection| connection.execute_batch(&script))?;
         }
         Ok(())
@@ -283,8 +285,10 @@ pub(crate) mod tests {
     #[test]
     fn a_group_that_is_dropped_never_happened() {
         let (_dir, store) = scratch();
-        let count = |store: &Store| store.run(|c| c.query_row("SELECT count(*) FROM layouts", [], |row| row.get::<_, i64>(0))).expect("count");
-        let insert = |store: &Store, name: &str| store.run(|c| c.execute("INSERT INTO layouts (names) VALUES (?1)", [name])).expect("insert");
+        let count =
+            |store: &Store| store.run(|c| c.query_row("SELECT count(*) FROM layouts", [], |row| row.get::<_, i64>(0))).expect("count");
+        let insert =
+            |store: &Store, name: &str| store.run(|c| c.execute("INSERT INTO layouts (names) VALUES (?1)", [name])).expect("insert");
         drop({
             let group = store.begin().expect("begin");
             insert(group.store(), "a");

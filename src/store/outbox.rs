@@ -70,9 +70,12 @@ impl Group<'_> {
         let (mut head, lines) = self.store.head_and_lines(journal)?;
         let line = head.place(seal(&head, lines + 1), rotate_bytes);
         self.store.run(|connection| {
-            connection
-                .prepare_cached("INSERT INTO outbox (journal, segment, start, line) VALUES (?1, ?2, ?3, ?4)")?
-                .execute(params![journal.stem(), line.segment, line.offset.cast_signed(), line.bytes])
+            connection.prepare_cached("INSERT INTO outbox (journal, segment, start, line) VALUES (?1, ?2, ?3, ?4)")?.execute(params![
+                journal.stem(),
+                line.segment,
+                line.offset.cast_signed(),
+                line.bytes
+            ])
         })?;
         self.store.set_head(&head, lines + 1)
     }

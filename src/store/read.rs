@@ -7,7 +7,7 @@ use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, params};
 use uuid::Uuid;
 
-use super::leads::{RowValues, hash_of};
+use super::leads::RowValues;
 use super::{Result, Store};
 use crate::engine::email;
 use crate::engine::lead::{Lead, lead_id_of};
@@ -169,16 +169,14 @@ impl Store {
     pub fn lead(&self, who: &str) -> Result<Option<StoredLead>> {
         let who = who.trim();
         let lead_id = Uuid::parse_str(who).unwrap_or_else(|_| lead_id_of(&email::identity(&who.to_lowercase())));
-        let mut key = hash_of(lead_id);
-        loop {
-            let holder: Option<i64> =
-                self.run(|c| c.prepare_cached("SELECT lead FROM lead_keys WHERE hash = ?1")?.query_row([key], |row| row.get(0)).optional())?;
-            let Some(holder) = holder else { return Ok(None) };
+        let mut key = lead_id.as_u64_pair().0;
+        while let Some(holder) = self.holder(key)? {
             if self.lead_id_at(holder)? == Some(lead_id) {
                 return self.lead_by_row(holder).map(Some);
             }
             key = key.wrapping_add(1);
         }
+        Ok(None)
     }
 
     fn lead_by_row(&self, id: i64) -> Result<StoredLead> {
@@ -212,13 +210,12 @@ impl Store {
             Ok((values, row.get(14)?, stored))
         };
         let (values, arms, stored) = read().map_err(|error| super::classify(&self.path, error))?;
-        let names = match layouts.get(&values.layout) {
-            Some(names) => Arc::clone(names),
-            None => {
-                let names: Arc<[String]> = self.layout_names(values.layout)?.into();
-                layouts.insert(values.layout, Arc::clone(&names));
-                names
-            }
+        let names = if let Some(names) = layouts.get(&values.layout) {
+            Arc::clone(names)
+        } else {
+            let names: Arc<[String]> = self.layout_names(values.layout)?.into();
+            layouts.insert(values.layout, Arc::clone(&names));
+            names
         };
         let arms = self.unpack_arms(arms.as_deref().unwrap_or_default())?;
         Ok(StoredLead { values, names, arms, ..stored })
@@ -236,7 +233,10 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`](super::StoreError), or what `each` returned.
-    pub fn each_job<E: From<super::StoreError>>(&self, mut each: impl FnMut(PastJob) -> std::result::Result<(), E>) -> std::result::Result<(), E> {
+    pub fn each_job<E: From<super::StoreError>>(
+        &self,
+        mut each: impl FnMut(PastJob) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
         let mut after = 0;
         loop {
             let page = self.past_jobs("seq > ?1 ORDER BY seq LIMIT 1000", params![after])?;
@@ -356,7 +356,10 @@ impl Store {
             };
             add("SELECT job, count(*) FROM leads WHERE accepted = 1 GROUP BY job", true)?;
             add("SELECT first, count(*) FROM (SELECT min(job) first FROM history GROUP BY lead) GROUP BY first", true)?;
-            add("SELECT job, count(*) FROM history h WHERE job > (SELECT min(job) FROM history g WHERE g.lead = h.lead) GROUP BY job", false)?;
+            add(
+                "SELECT job, count(*) FROM history h WHERE job > (SELECT min(job) FROM history g WHERE g.lead = h.lead) GROUP BY job",
+                false,
+            )?;
             Ok(held)
         })
     }

@@ -31,6 +31,8 @@ CREATE TABLE jobs (
 );
 CREATE INDEX jobs_content ON jobs (bytes, sha256);
 CREATE INDEX jobs_file ON jobs (file);
+CREATE INDEX jobs_parent ON jobs (parent) WHERE parent IS NOT NULL;
+CREATE INDEX jobs_inode ON jobs (inode);
 CREATE INDEX jobs_unfinished ON jobs (state) WHERE state = 1;
 
 -- The settings behind each rules version, so that a stored lead's results can be computed again as they were.

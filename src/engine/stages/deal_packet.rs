@@ -80,7 +80,7 @@ impl DealPacket {
     }
 }
 
-/// The id of a lead's packet: UUIDv5 in the namespace of the lead's own id.
+/// The id of a lead's packet: `UUIDv5` in the namespace of the lead's own id.
 #[must_use]
 pub fn packet_id(lead_id: Uuid) -> Uuid {
     Uuid::new_v5(&lead_id, b"deal-packet")

@@ -92,7 +92,7 @@ fn odds(p: f64) -> f64 {
     p / (1.0 - p)
 }
 
-/// o/(o + o_b): a half where the lead is as good as the base, one for a certain sale.
+/// o/(o + `o_b)`: a half where the lead is as good as the base, one for a certain sale.
 fn against(odds: f64, base: f64) -> f64 {
     if odds.is_infinite() {
         return 1.0;

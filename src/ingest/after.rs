@@ -1,0 +1,252 @@
+//! After the commit, and after a crash: journals, moves, and what a start finds undone.
+//!
+//! Every step here can be repeated and leaves the same; none decides what becomes of a drop, which the store has by now.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::delivery::Moves;
+use super::{Fatal, Ingest, Recovered, UNFINISHED_STARTS, fate_name, finding_code};
+use crate::clock;
+use crate::inbox::{self, Claim, DropKind, Finished, Found, Look, Names, Output, SpoolError, display_name, look_of};
+use crate::journal::{Action, AlertCode, Report};
+use crate::render::receipt::Facts;
+use crate::store::Store;
+
+/// A recorded job, with what is left to do after the commit.
+#[derive(Debug)]
+pub(super) struct Delivery {
+    pub claim: Claim,
+    pub names: Names,
+    pub moves: Moves,
+    pub report: Report,
+    pub facts: Facts,
+    /// The file as it was when it was taken; unknown after a restart.
+    pub look: Option<Look>,
+}
+
+impl Delivery {
+    /// Whether somebody wrote to the claimed original after it had been read.
+    pub(super) fn is_changed(&self) -> bool {
+        let now = self.claim.original().symlink_metadata().map(|metadata| look_of(&metadata));
+        self.look.zip(now.ok()).is_some_and(|(then, now)| !then.same_content(&now))
+    }
+}
+
+impl Ingest {
+    /// Brings every line of the outbox to its journal, durably.
+    pub(super) fn publish(&mut self) -> Result<(), Fatal> {
+        let lines = self.store.outbox()?;
+        let notes = self.journals.publish(&lines)?;
+        self.store.note(Store::clear_outbox)?;
+        if notes.is_empty() {
+            return Ok(());
+        }
+        // Someone else wrote to a journal, or cut it: our lines are there; go on from where the file really ends.
+        let group = self.store.begin()?;
+        for head in self.journals.heads()? {
+            group.correct_head(&head)?;
+        }
+        for note in &notes {
+            tracing::error!(%note, "a journal is not as we left it");
+            self.alert(&group, AlertCode::JournalTampered, &note.to_string())?;
+        }
+        group.commit()?;
+        let lines = self.store.outbox()?;
+        self.journals.publish(&lines)?;
+        Ok(self.store.note(Store::clear_outbox)?)
+    }
+
+    /// Writes the derived texts and moves everything to its final name, the originals last.
+    pub(super) fn deliver(&mut self, deliveries: &[Delivery]) -> Result<(), Fatal> {
+        let mut finished: Vec<Finished> = Vec::with_capacity(deliveries.len());
+        let mut changed = Vec::new();
+        for delivery in deliveries {
+            let is_changed = delivery.is_changed();
+            finished.push(self.move_out(delivery)?);
+            if is_changed {
+                changed.push((AlertCode::FileChangedAfterCommit, self.drop_anew(delivery)?));
+            }
+            self.retire_rejects(&delivery.facts)?;
+            log_end(&delivery.report);
+        }
+        self.spool.sync_finished(&finished).map_err(|source| Fatal::Machine { what: "making moves durable".to_owned(), source })?;
+        self.spool.remove_claims(&finished);
+        self.store.note(|store| deliveries.iter().try_for_each(|delivery| store.mark_done(delivery.claim.job_id)))?;
+        self.raise(&changed)
+    }
+
+    /// A writer went on after the file had been taken: what it is now is dropped once more, beside the archived one.
+    pub(super) fn drop_anew(&self, delivery: &Delivery) -> Result<String, Fatal> {
+        let original = delivery.moves.0.iter().find(|step| step.from == inbox::Source::Original);
+        if let Some(step) = original {
+            self.spool.drop_anew(&step.to, &delivery.claim.rel)?;
+        }
+        Ok(format!("{} was written to after it had been taken; what it is now was dropped anew", delivery.report.file))
+    }
+
+    pub(super) fn move_out(&self, delivery: &Delivery) -> Result<Finished, Fatal> {
+        let claim = &delivery.claim;
+        for (output, text) in delivery.moves.texts(&delivery.report, &delivery.facts) {
+            if claim.dir.exists() {
+                let written = self.spool.create_output(claim, output)?.write_all(text.as_bytes());
+                written.map_err(|source| Fatal::Machine { what: format!("writing {}", claim.output(output).display()), source })?;
+            }
+        }
+        match self.spool.finish(claim, &delivery.moves.0) {
+            Err(SpoolError::NameTaken { to }) => {
+                tracing::warn!(name = %to, "somebody took this name meanwhile, choosing another");
+                self.spool.release_names(&delivery.names);
+                let names = self.spool.choose_names(&claim.rel, delivery.moves.wants())?;
+                let moves = Moves::to(&names);
+                self.store.rename(claim.job_id, &moves.to_json())?;
+                Ok(self.spool.finish(claim, &moves.0)?)
+            }
+            finished => Ok(finished?),
+        }
+    }
+
+    /// When the last row of a rejects file has come back fixed, our unedited copies of it leave `failed/`.
+    pub(super) fn retire_rejects(&self, facts: &Facts) -> Result<(), Fatal> {
+        let Some(returned) = facts.returned.as_ref().filter(|returned| returned.open == 0) else { return Ok(()) };
+        let Ok(parent) = Uuid::parse_str(&returned.parent_job) else { return Ok(()) };
+        for (moves, sha256) in self.store.rejects_files(parent)? {
+            let rejects = Moves::from_json(&moves).0.into_iter().find(|step| step.from == inbox::Source::Output(Output::Rejects));
+            let Some(place) = rejects.map(|step| step.to) else { continue };
+            let is_ours = std::fs::read(self.spool.path(&place)).is_ok_and(|bytes| <[u8; 32]>::from(Sha256::digest(bytes)) == sha256);
+            if is_ours && let Err(error) = self.spool.retire(&place) {
+                tracing::warn!(%error, "a resolved rejects file stays in failed/");
+            }
+        }
+        Ok(())
+    }
+
+    // ---- recovery: what a crash left --------------------------------------------------------------------------------------
+
+    /// Finishes committed jobs and gathers the claims that have to be processed again.
+    pub(super) fn recover(&mut self) -> Result<Recovered, Fatal> {
+        self.publish()?;
+        let mut deliveries = Vec::new();
+        for job in self.store.unfinished()? {
+            let Ok(report) = serde_json::from_str::<Report>(&job.report) else { continue };
+            let rel = inbox::path_from_text(&report.file).unwrap_or_else(|| PathBuf::from(&report.file));
+            let facts = serde_json::from_str(&job.facts).unwrap_or_default();
+            let claim = self.spool.claim_at(job.job_id, &rel);
+            deliveries.push(Delivery { claim, names: Names::default(), moves: Moves::from_json(&job.moves), report, facts, look: None });
+        }
+        self.deliver(&deliveries)?;
+        let mut recovered = Recovered { finished: deliveries.len(), ..Recovered::default() };
+        for found in self.spool.claims()? {
+            match found {
+                Found::Claim(claim) if self.store.knows(claim.job_id)? => tell_stray(&claim.dir, "its job is done"),
+                Found::Claim(claim) => {
+                    self.spool.clear_outputs(&claim)?;
+                    let kind = if claim.original().is_dir() { DropKind::Bundle } else { DropKind::File };
+                    let times = self.store.found_unfinished(claim.job_id)?;
+                    let job = self.job_of_claim(claim, kind);
+                    if times < UNFINISHED_STARTS || inbox::deaths(&job.claim) > 0 {
+                        recovered.again.push(job);
+                    } else {
+                        recovered.doubtful.push(job);
+                    }
+                }
+                Found::OutputsOnly { job_id, .. } => {
+                    // A job whose original stays with its owner: uncommitted, it never happened; committed, it is delivered.
+                    let claim = self.spool.claim_at(job_id, Path::new("outputs"));
+                    self.spool.clear_outputs(&claim)?;
+                    self.spool.remove_claims(&[self.spool.finish(&claim, &[])?]);
+                }
+                Found::Stray { path, why } => tell_stray(&path, why),
+            }
+        }
+        Ok(recovered)
+    }
+
+    /// A store made anew beside journals that exist goes on where they end.
+    pub(super) fn adopt_journals(&self) -> Result<(), Fatal> {
+        let group = self.store.begin()?;
+        for head in self.journals.heads()? {
+            group.correct_head(&head)?;
+        }
+        Ok(group.commit()?)
+    }
+
+    pub(super) fn audit_start(&mut self, is_new: bool, is_changed: bool, recovered: &Recovered) -> Result<(), Fatal> {
+        let at = clock::rfc3339(clock::now_ms());
+        let unfinished = recovered.finished + recovered.again.len() + recovered.doubtful.len();
+        let rules = self.config.rules_for(None);
+        let group = self.store.begin()?;
+        if is_new {
+            self.audit(&group, &at, Action::Initialised, |_| {})?;
+        } else if is_changed {
+            self.audit(&group, &at, Action::ConfigChanged, |entry| {
+                entry.detail.insert("rules".to_owned(), json!(rules.version));
+            })?;
+        }
+        self.audit(&group, &at, Action::Started, |entry| {
+            entry.detail.insert("program".to_owned(), json!(env!("CARGO_PKG_VERSION")));
+        })?;
+        if unfinished > 0 {
+            self.audit(&group, &at, Action::Recovered, |entry| {
+                entry.detail.insert("finished".to_owned(), json!(recovered.finished));
+                entry.detail.insert("again".to_owned(), json!(recovered.again.len() + recovered.doubtful.len()));
+            })?;
+            let detail = format!(
+                "{} files had been committed and were finished, {} are processed again",
+                recovered.finished,
+                recovered.again.len() + recovered.doubtful.len()
+            );
+            self.alert(&group, AlertCode::PreviousRunDied, &detail)?;
+        }
+        for job in &recovered.doubtful {
+            self.alert(
+                &group,
+                AlertCode::JobUnfinishedRepeatedly,
+                &format!("{} was found unfinished {UNFINISHED_STARTS} times or more", job.file),
+            )?;
+        }
+        for finding in self.spool.take_findings() {
+            self.alert(&group, finding_code(&finding), &finding.to_string())?;
+        }
+        group.commit()?;
+        self.publish()
+    }
+
+    /// Writes down that we end by ourselves.
+    ///
+    /// # Errors
+    /// [`Fatal`].
+    pub fn close(mut self) -> Result<(), Fatal> {
+        self.tell_folded(true)?;
+        let group = self.store.begin()?;
+        self.audit(&group, &clock::rfc3339(clock::now_ms()), Action::Stopped, |_| {})?;
+        group.commit()?;
+        self.publish()?;
+        Ok(self.store.checkpoint(0)?)
+    }
+}
+
+fn log_end(report: &Report) {
+    let rows = report.rows;
+    tracing::info!(
+        file = %report.file,
+        job_id = %report.job_id,
+        fate = fate_name(report.fate),
+        rows = rows.total,
+        new = rows.accepted_new,
+        updated = rows.accepted_updated,
+        duplicates = rows.duplicates_in_file,
+        rejected = rows.rejected,
+        ms = report.duration_ms,
+        dry_run = report.dry_run,
+        "done"
+    );
+}
+
+fn tell_stray(path: &Path, why: &str) {
+    tracing::warn!(path = %display_name(path), why, "something in .claimed/ is not ours, it is left alone");
+}

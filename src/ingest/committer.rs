@@ -1,0 +1,171 @@
+//! The committer: the one place where outcomes become rows in the store and lines in the rejects file, in the file's order.
+
+use std::io::{BufWriter, Write};
+
+use sha2::{Digest, Sha256};
+
+use super::tally::Tally;
+use super::{Begun, Fatal, Ingest, Job};
+use crate::config::LeadsFile;
+use crate::engine::chunk::{ChunkOutcome, Context};
+use crate::engine::plan::FileError;
+use crate::engine::rejects::{self, Origin, RowOf, row_digest};
+use crate::inbox::Output;
+use crate::store::Group;
+use crate::store::leads::{LeadWriter, Taken};
+
+/// The one place where outcomes become rows in the store and lines in the rejects file, in the order of the file.
+pub(super) struct Committer<'c> {
+    ingest: &'c Ingest,
+    group: &'c Group<'c>,
+    job: &'c Job,
+    seq: i64,
+    context: &'c Context<'c>,
+    writer: Option<LeadWriter<'c>>,
+    rejects: Option<(BufWriter<std::fs::File>, Sha256)>,
+    leads_file: Option<BufWriter<std::fs::File>>,
+    pub tally: Tally,
+}
+
+/// What a whole file came to.
+pub(super) struct TakenIn {
+    pub tally: Tally,
+    pub rejects: Option<[u8; 32]>,
+}
+
+/// Why the committer cannot go on.
+pub(super) enum TakeError {
+    Fatal(Fatal),
+    File(FileError),
+}
+
+impl<E: Into<Fatal>> From<E> for TakeError {
+    fn from(error: E) -> Self {
+        Self::Fatal(error.into())
+    }
+}
+
+/// Bytes of a row, at least: what the number of rows is guessed from before a file is read.
+const ROW_BYTES: u64 = 100;
+
+impl<'c> Committer<'c> {
+    pub(super) fn begin(
+        ingest: &'c Ingest,
+        group: &'c Group<'c>,
+        begun: &Begun<'c>,
+        seq: i64,
+        context: &'c Context<'c>,
+    ) -> Result<Self, Fatal> {
+        let names = &context.plan.mapping.extra_names;
+        let writer = if ingest.config.store.leads {
+            Some(group.lead_writer(seq, begun.bytes / ROW_BYTES, names, context.rules, context.learned)?)
+        } else {
+            None
+        };
+        let leads_file = match context.render {
+            Some(_) => Some(ingest.create_leads_file(begun.job, names)?),
+            None => None,
+        };
+        Ok(Self { ingest, group, job: begun.job, seq, context, writer, rejects: None, leads_file, tally: Tally::new(context.plan) })
+    }
+
+    /// Takes one chunk's outcome in.
+    pub(super) fn take(&mut self, outcome: ChunkOutcome) -> Result<(), TakeError> {
+        let limit = self.context.rules.limits.rows;
+        if self.tally.rows + outcome.rows > limit {
+            return Err(TakeError::File(FileError::new(
+                "too_many_rows",
+                format!("it has more than the {limit} rows allowed"),
+                "Split it, or raise rows under [limits]",
+            )));
+        }
+        self.write_rejects(&outcome.rejects)?;
+        self.take_leads(&outcome)?;
+        self.tally.checked.merge(&outcome.tally);
+        self.tally.issues.merge(&outcome.issue_counts, self.tally.rows);
+        self.tally.list_issues(outcome.issues);
+        self.tally.rows += outcome.rows;
+        self.tally.lines += outcome.lines;
+        Ok(())
+    }
+
+    /// Each accepted row into the store, and, unless it repeats a person, into the leads file.
+    pub(super) fn take_leads(&mut self, outcome: &ChunkOutcome) -> Result<(), TakeError> {
+        let mut rendered = 0;
+        for index in 0..outcome.leads.len() {
+            let mut lead = outcome.leads.lead(index, &self.context.plan.mapping.extra_names);
+            lead.row += self.tally.rows;
+            let mark = outcome.leads.mark(index);
+            let (taken, mark) = match &mut self.writer {
+                Some(writer) => writer.take(&lead, mark)?,
+                None => (Taken::New, mark), // without a store for leads, duplicates are not known
+            };
+            self.tally.add(&lead, taken, mark);
+            if let Some(Some(origin)) = outcome.origins.get(index) {
+                self.resolve(*origin)?;
+            }
+            if let Some(file) = &mut self.leads_file {
+                let end = outcome.rendered_ends[index];
+                if taken != Taken::Duplicate {
+                    let prefix = if self.ingest.config.output.leads == LeadsFile::Csv { "" } else { "{\"row\":" };
+                    let line = write!(file, "{prefix}{}", lead.row).and_then(|()| file.write_all(&outcome.rendered[rendered..end]));
+                    line.map_err(|source| Fatal::Machine { what: "writing the leads file".to_owned(), source })?;
+                }
+                rendered = end;
+            }
+        }
+        Ok(())
+    }
+
+    /// A row that had been rejected came back and was taken.
+    pub(super) fn resolve(&self, origin: RowOf) -> Result<(), TakeError> {
+        if let Some(parent) = self.group.store().job(origin.job)? {
+            self.group.resolve(parent.seq, origin.row, self.seq)?;
+        }
+        Ok(())
+    }
+
+    /// Appends rejected rows to the rejects file, which begins with the first of them.
+    pub(super) fn write_rejects(&mut self, rejects: &rejects::RejectBatch) -> Result<(), TakeError> {
+        let machine = |source| TakeError::Fatal(Fatal::Machine { what: "writing the rejects file".to_owned(), source });
+        for (reject, before, after) in rejects.iter() {
+            let row = match reject.origin {
+                Origin::Here(row) => RowOf { job: self.job.job_id, row: row + self.tally.rows },
+                Origin::Earlier(row) => row,
+            };
+            self.tally.rejected += 1;
+            self.tally.rejects_digest = self.tally.rejects_digest.wrapping_add(row_digest(row, reject.cells_hash));
+            if self.rejects.is_none() {
+                let header = rejects::header_line(&self.context.plan.header, self.context.plan.layout.dialect.delimiter);
+                let mut file = BufWriter::new(self.ingest.spool.create_output(&self.job.claim, Output::Rejects)?);
+                file.write_all(&header).map_err(machine)?;
+                self.rejects = Some((file, Sha256::new_with_prefix(&header)));
+            }
+            let (file, hasher) = self.rejects.as_mut().expect("made just above");
+            let number = row.row.to_string();
+            for part in [before, number.as_bytes(), after] {
+                file.write_all(part).map_err(machine)?;
+                hasher.update(part);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(mut self) -> Result<TakenIn, Fatal> {
+        if let Some(writer) = self.writer.take() {
+            writer.finish()?;
+        }
+        let machine = |source| Fatal::Machine { what: "writing a job's outputs".to_owned(), source };
+        if let Some(mut file) = self.leads_file {
+            file.flush().map_err(machine)?;
+        }
+        let rejects = match self.rejects {
+            Some((mut file, hasher)) => {
+                file.flush().map_err(machine)?;
+                Some(hasher.finalize().into())
+            }
+            None => None,
+        };
+        Ok(TakenIn { tally: self.tally, rejects })
+    }
+}
