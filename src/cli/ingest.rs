@@ -116,7 +116,7 @@ impl Ingest {
     }
 
     /// The daemon is the writer: the files are dropped into its inbox and followed.
-    fn through_daemon(&self, global: &Global, config: &Config) -> Result<Vec<Report>, Trouble> {
+    fn through_daemon(&self, global: &Global, config: &Arc<Config>) -> Result<Vec<Report>, Trouble> {
         global.tell(&format!("root: {} (through the running daemon)", config.root.display()));
         let mut reports = Vec::with_capacity(self.files.len());
         for file in &self.files {
