@@ -18,7 +18,7 @@ use crate::clock::{self, Stopwatch};
 use crate::config::{Config, Poll};
 use crate::durable::{self, Sync};
 use crate::inbox::{Arrival, Drop, Hint, PollMode, Settle, SettleRules, Verdict, Watch, display_name};
-use crate::ingest::{Ended, Fatal, Ingest, Job, Recovered, finding_code};
+use crate::ingest::{Ended, Fatal, Ingest, Job, Recovered, Start, archived_place, finding_code};
 use crate::journal::{AlertCode, Report, snapshot};
 use crate::lock::{LockError, RootLock};
 use crate::progress::Progress;
@@ -30,6 +30,10 @@ pub use talk::{Reply, ask, socket_path};
 const POLL_MS: u64 = 1000;
 /// Between two tries while the disk is full.
 const PAUSE_MS: u64 = 2000;
+/// The longest of these pauses, each being twice the one before.
+const PAUSE_MS_MAX: u64 = 16_000;
+/// How long a drop that could not be taken is left alone.
+const REFUSED_MS: u64 = 30_000;
 /// Failures in a row of the store, the journals or the folders after which the daemon ends.
 const FAILURES_MAX: u32 = 3;
 /// Between two writings of `_STATUS.txt` when nothing changes.
@@ -103,27 +107,29 @@ impl Shutdown {
 /// # Errors
 /// [`DaemonError`].
 pub fn run(config: &Arc<Config>, shutdown: &Shutdown) -> Result<(), DaemonError> {
-    let _lock = RootLock::take(&config.root)?;
+    let lock = RootLock::take(&config.root)?;
     let progress = Arc::new(Progress::default());
     let talker = talk::start(config, &progress, shutdown)
         .map_err(|source| DaemonError::Socket { path: socket_path(&config.root).display().to_string(), source })?;
-    let ended = work(config, &progress, shutdown);
+    let ended = work(config, &progress, shutdown, Start::of(&lock));
     talker.end();
     ended
 }
 
 /// Opens, works, and opens anew after trouble, until asked to end or until trouble does not end.
-fn work(config: &Arc<Config>, progress: &Arc<Progress>, shutdown: &Shutdown) -> Result<(), DaemonError> {
+fn work(config: &Arc<Config>, progress: &Arc<Progress>, shutdown: &Shutdown, mut start: Start) -> Result<(), DaemonError> {
     let mut failures = 0;
+    let mut pause_ms = PAUSE_MS;
     let mut told = Vec::new();
     loop {
-        let result =
-            Ingest::open(Arc::clone(config), Arc::clone(progress), Arc::clone(&shutdown.stop), "daemon").and_then(|(ingest, recovered)| {
+        let result = Ingest::open(Arc::clone(config), Arc::clone(progress), Arc::clone(&shutdown.stop), "daemon", start).and_then(
+            |(ingest, recovered)| {
                 let mut daemon = Daemon::new(config, progress, shutdown, ingest, recovered);
                 daemon.ingest.raise(&std::mem::take(&mut told))?;
                 daemon.rounds(&mut failures)?;
                 daemon.end()
-            });
+            },
+        );
         let Err(fatal) = result else { return Ok(()) };
         if shutdown.is_stopping() {
             tracing::warn!(%fatal, "ended with trouble; the next start goes on where it was");
@@ -144,7 +150,9 @@ fn work(config: &Arc<Config>, progress: &Arc<Progress>, shutdown: &Shutdown) -> 
             }
         }
         write_status(config, progress, 0);
-        wait_for_stop(shutdown, PAUSE_MS);
+        wait_for_stop(shutdown, pause_ms);
+        pause_ms = (pause_ms * 2).min(PAUSE_MS_MAX);
+        start = Start::Again;
         progress.pause(None);
     }
 }
@@ -165,6 +173,8 @@ struct Daemon<'d> {
     doubtful: Vec<Job>,
     /// Files that a dry run has told, so that they are not opened at every scan.
     dry_told: HashSet<PathBuf>,
+    /// Drops that could not be taken, and when to try again.
+    refused: HashMap<PathBuf, u64>,
     look_again_at: Option<u64>,
     status_at: u64,
     snapshot_at: u64,
@@ -188,6 +198,7 @@ impl<'d> Daemon<'d> {
             again: recovered.again,
             doubtful: recovered.doubtful,
             dry_told: HashSet::new(),
+            refused: HashMap::new(),
             look_again_at: None,
             status_at: 0,
             snapshot_at: 0,
@@ -264,8 +275,9 @@ impl<'d> Daemon<'d> {
         self.ingest.raise(&alerts)?;
         self.settle.forget_missing(scan.drops.iter().map(|drop| drop.rel.as_path()));
         self.progress.wait(scan.drops.len() as u64);
+        self.refused.retain(|_, until| *until > now);
         let mut ready = Vec::new();
-        for drop in scan.drops {
+        for drop in scan.drops.into_iter().filter(|drop| !self.refused.contains_key(&drop.rel)) {
             let arrival = self.arrivals.get(&drop.rel).copied().unwrap_or(Arrival::Listed);
             let proof = self.ingest.spool().writer_proof(&drop);
             if self.settle.observe(&drop.rel, drop.look, proof, arrival, now) == Verdict::Ready {
@@ -283,12 +295,19 @@ impl<'d> Daemon<'d> {
     fn take(&mut self, ready: &[Drop]) -> Result<(), Fatal> {
         let mut rest = ready;
         while !rest.is_empty() && !self.shutdown.is_stopping() {
-            let (jobs, looked_at) = self.ingest.claim(rest)?;
-            rest.iter().take(looked_at).for_each(|drop| self.settle.forget(&drop.rel));
-            rest = &rest[looked_at..];
+            let claimed = self.ingest.claim(rest)?;
+            for drop in rest.iter().take(claimed.looked_at) {
+                self.settle.forget(&drop.rel);
+            }
+            rest = &rest[claimed.looked_at..];
             self.progress.wait(rest.len() as u64);
-            if !jobs.is_empty() {
-                self.run(&jobs)?;
+            for (rel, why) in claimed.refused {
+                tracing::warn!(file = %display_name(&rel), why, "cannot take this file, trying again later");
+                self.ingest.raise(&[(AlertCode::StoreFault, why)])?;
+                self.refused.insert(rel, self.clock.elapsed_ms() + REFUSED_MS);
+            }
+            if !claimed.jobs.is_empty() {
+                self.run(&claimed.jobs)?;
             }
             self.keep_time();
         }
@@ -360,6 +379,7 @@ impl<'d> Daemon<'d> {
         let scan_ms = if is_polling { POLL_MS } else { self.config.watch.rescan_seconds * 1000 };
         let snapshot_at = self.snapshot_due.then_some(self.snapshot_at + SNAPSHOT_MS);
         let due = [
+            self.refused.values().min().copied(),
             self.settle.next_deadline(),
             self.look_again_at.take(),
             Some(now + scan_ms),
@@ -459,21 +479,18 @@ pub fn replay(ingest: &mut Ingest, job: &str, rules: Option<&str>) -> Result<Rep
     if rules.is_some_and(|asked| asked != ingest.rules_for(Some(&report.source)).version) {
         return Err("the daemon works with other rules than valhalla.toml has now: restart it, then apply".to_owned());
     }
-    let archived = archived_file(ingest, &report)?;
+    let place =
+        archived_place(&past.moves).ok_or_else(|| format!("{} was never archived: its original stayed with its owner", report.file))?;
+    let archived = ingest.spool().path(&place);
+    if !archived.exists() {
+        return Err(format!("{} is no longer in the archive", archived.display()));
+    }
     let job = ingest.job_of_replay(&report, &archived).map_err(|error| error.to_string())?;
     match ingest.run(&[job]).map_err(|error| error.to_string())?.pop() {
         Some(Ended::Done(report)) => Ok(*report),
         Some(Ended::Waits { file, why, .. }) => Err(format!("{file}: {why}")),
         None => Err("nothing was done".to_owned()),
     }
-}
-
-fn archived_file(ingest: &Ingest, report: &Report) -> Result<PathBuf, String> {
-    let place =
-        report.archived_as.as_ref().ok_or_else(|| format!("{} was never archived: its original stayed with its owner", report.file))?;
-    let place = place.parse().map_err(|error| format!("{error}"))?;
-    let path = ingest.spool().path(&place);
-    if path.exists() { Ok(path) } else { Err(format!("{} is no longer in the archive", path.display())) }
 }
 
 /// `processed/_STATUS.txt`: whether anything is taken in, for people who only see the shared folders.

@@ -30,6 +30,7 @@ use uuid::Uuid;
 use self::after::Delivery;
 use self::committer::{Committer, TakeError, TakenIn};
 use self::delivery::Moves;
+pub use self::delivery::archived_place;
 pub(crate) use self::ledger::finding_code;
 use self::ledger::{Raised, file_alerts};
 use self::reimport::Returned;
@@ -45,6 +46,7 @@ use crate::engine::rules::Rules;
 use crate::inbox::{self, Claim, Drop, DropKind, Layout, Look, Output, Spool, SpoolError, display_name, look_of, path_text};
 use crate::journal::report::{Fate, Kind};
 use crate::journal::{self, Action, Alert, AlertCode, Folding, Journal, JournalError, Journals, Report};
+use crate::lock::RootLock;
 use crate::progress::Progress;
 use crate::render::lead_json;
 use crate::render::receipt::{self, Facts};
@@ -159,6 +161,36 @@ pub struct Ingest {
     folding: Folding,
 }
 
+/// How a root comes to be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// Whoever held it last ended by itself.
+    Clean,
+    /// Whoever held it last was killed, or the power went.
+    AfterDeath,
+    /// By ourselves, after trouble with the disk.
+    Again,
+}
+
+impl Start {
+    /// From what the lock says.
+    #[must_use]
+    pub fn of(lock: &RootLock) -> Self {
+        if lock.found_dead() { Self::AfterDeath } else { Self::Clean }
+    }
+}
+
+/// What came of trying to take drops.
+#[derive(Debug, Default)]
+pub struct Claimed {
+    /// The drops that are ours now.
+    pub jobs: Vec<Job>,
+    /// How many drops were looked at.
+    pub looked_at: usize,
+    /// Drops that could not be taken, and why.
+    pub refused: Vec<(PathBuf, String)>,
+}
+
 /// What a start found.
 #[derive(Debug, Default)]
 pub struct Recovered {
@@ -180,6 +212,7 @@ impl Ingest {
         progress: Arc<Progress>,
         stop: Arc<AtomicBool>,
         actor: &'static str,
+        start: Start,
     ) -> Result<(Self, Recovered), Fatal> {
         let machine = |what: String| move |source| Fatal::Machine { what, source };
         let folders = &config.folders;
@@ -216,8 +249,8 @@ impl Ingest {
         }
         let is_changed = ingest.store.rules_settings(&ingest.config.rules_for(None).version)?.is_none();
         ingest.prepare_rules()?;
-        let recovered = ingest.recover()?;
-        ingest.audit_start(is_new, is_changed, &recovered)?;
+        let recovered = ingest.recover(start)?;
+        ingest.audit_start(start, is_new, is_changed, &recovered)?;
         Ok((ingest, recovered))
     }
 
@@ -241,30 +274,29 @@ impl Ingest {
 
     // ---- one group, from claim to done -------------------------------------------------------------------------------
 
-    /// Takes drops out of everyone else's reach, as many as make one group; how many of them were looked at.
+    /// Takes drops out of everyone else's reach, as many as make one group.
     ///
     /// # Errors
     /// [`Fatal`].
-    pub fn claim(&self, drops: &[Drop]) -> Result<(Vec<Job>, usize), Fatal> {
-        let (mut jobs, mut bytes, mut looked_at) = (Vec::new(), 0, 0);
+    pub fn claim(&self, drops: &[Drop]) -> Result<Claimed, Fatal> {
+        let (mut claimed, mut bytes) = (Claimed::default(), 0);
         for drop in drops {
-            let is_full = jobs.len() >= GROUP_FILES || bytes + drop.look.size > GROUP_BYTES;
-            if is_full && !jobs.is_empty() {
+            let is_full = claimed.jobs.len() >= GROUP_FILES || bytes + drop.look.size > GROUP_BYTES;
+            if is_full && !claimed.jobs.is_empty() {
                 break;
             }
-            looked_at += 1;
-            let job_id = Uuid::now_v7();
-            match self.spool.claim(job_id, drop) {
+            claimed.looked_at += 1;
+            match self.spool.claim(Uuid::now_v7(), drop) {
                 Ok(Some(claim)) => {
                     bytes += drop.look.size;
-                    jobs.push(self.job_of_claim(claim, drop.kind));
+                    claimed.jobs.push(self.job_of_claim(claim, drop.kind));
                 }
                 Ok(None) => {}
-                Err(error @ SpoolError::OutOfSpace { .. }) if jobs.is_empty() => return Err(error.into()),
-                Err(error) => tracing::warn!(file = %display_name(&drop.rel), %error, "cannot take this file, trying again later"),
+                Err(error @ SpoolError::OutOfSpace { .. }) if claimed.jobs.is_empty() => return Err(error.into()),
+                Err(error) => claimed.refused.push((drop.rel.clone(), error.to_string())),
             }
         }
-        Ok((jobs, looked_at))
+        Ok(claimed)
     }
 
     /// Takes one file of the inbox, by its path in there; `None` when it went away.

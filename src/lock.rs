@@ -10,7 +10,23 @@ use std::path::Path;
 /// The lock, held until dropped.
 #[derive(Debug)]
 pub struct RootLock {
-    _file: File,
+    file: File,
+    found_dead: bool,
+}
+
+impl RootLock {
+    /// Whether whoever held it last did not end by itself: its name still stood there.
+    #[must_use]
+    pub fn found_dead(&self) -> bool {
+        self.found_dead
+    }
+}
+
+impl Drop for RootLock {
+    /// Takes our name away: whoever comes next knows that we ended by ourselves.
+    fn drop(&mut self) {
+        let _ = self.file.set_len(0); // at worst the next start reports a death that was none
+    }
 }
 
 /// Why the lock was not had.
@@ -54,9 +70,10 @@ impl RootLock {
             }
             Err(std::fs::TryLockError::Error(source)) => return Err(broken(source)),
         }
+        let found_dead = file.metadata().is_ok_and(|metadata| metadata.len() > 0);
         let said = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| write!(file, "{}", std::process::id()));
         said.map_err(broken)?;
-        Ok(Self { _file: file })
+        Ok(Self { file, found_dead })
     }
 }
 
@@ -71,6 +88,8 @@ mod tests {
         let refused = RootLock::take(dir.path()).expect_err("held").to_string();
         assert!(refused.contains(&format!("process {}", std::process::id())), "{refused}");
         drop(first);
-        RootLock::take(dir.path()).expect("free again");
+        assert!(!RootLock::take(dir.path()).expect("free again").found_dead(), "the first one ended by itself");
+        std::fs::write(dir.path().join(".lock"), "12345").expect("a name left behind");
+        assert!(RootLock::take(dir.path()).expect("free").found_dead());
     }
 }

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Exit, Global, Outcome, Trouble, print_json};
 use crate::config::Config;
-use crate::inbox::Place;
+use crate::ingest::archived_place;
 use crate::journal::{self, Journal, Report, hex};
 use crate::render::console::{self, thousands};
 use crate::store::Store;
@@ -140,7 +140,7 @@ fn examine(config: &Config, job: &PastJob, lines: &mut HashMap<String, (u32, [u8
     if config.store.leads && held.unwrap_or((0, 0)) != expected {
         why.push(format!("the store holds {:?} rows of it (new, known), its report says {expected:?}", held.unwrap_or((0, 0))));
     }
-    match archived(config, &report, job.sha256) {
+    match archived(config, job) {
         Ok(None) => by_record = Some("its original stayed with its owner".to_owned()),
         Ok(Some(true)) => {}
         Ok(Some(false)) => why.push(format!("{} is not the file that was taken", report.archived_as.as_deref().unwrap_or("-"))),
@@ -159,11 +159,10 @@ fn examine(config: &Config, job: &PastJob, lines: &mut HashMap<String, (u32, [u8
 }
 
 /// Whether the archived original is the file that was taken; `None` when it was never archived.
-fn archived(config: &Config, report: &Report, sha256: Option<[u8; 32]>) -> io::Result<Option<bool>> {
-    let Some(text) = &report.archived_as else { return Ok(None) };
-    let place: Place = text.parse().map_err(|error| io::Error::other(format!("{error}")))?;
+fn archived(config: &Config, job: &PastJob) -> io::Result<Option<bool>> {
+    let Some(place) = archived_place(&job.moves) else { return Ok(None) };
     let path = config.folders.path(place.folder.as_str()).join(&place.rel);
-    let Some(expected) = sha256 else { return path.symlink_metadata().map(|_| Some(true)) };
+    let Some(expected) = job.sha256 else { return path.symlink_metadata().map(|_| Some(true)) };
     Ok(Some(hash(&path)? == expected))
 }
 

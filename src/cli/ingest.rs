@@ -13,7 +13,7 @@ use super::leads::Restaging;
 use super::{Exit, Global, Outcome, Trouble, follow, print_json};
 use crate::config::{Config, LogLevel};
 use crate::daemon;
-use crate::ingest::{Ended, Ingest as Writer};
+use crate::ingest::{Ended, Ingest as Writer, Start};
 use crate::journal::Report;
 use crate::journal::report::Fate;
 use crate::lock::{LockError, RootLock};
@@ -52,7 +52,7 @@ impl Ingest {
         }
         let config = global.load()?;
         let reports = match RootLock::take(&config.root) {
-            Ok(_lock) => self.alone(global, &config)?,
+            Ok(lock) => self.alone(global, &config, &lock)?,
             Err(LockError::Held { .. }) if daemon_answers(&config) => self.through_daemon(global, &config)?,
             Err(error) => return Err(error.into()),
         };
@@ -65,13 +65,13 @@ impl Ingest {
     }
 
     /// We are the writer.
-    fn alone(&self, global: &Global, config: &Arc<Config>) -> Result<Vec<Report>, Trouble> {
+    fn alone(&self, global: &Global, config: &Arc<Config>, lock: &RootLock) -> Result<Vec<Report>, Trouble> {
         let _log = logging::start(global.console_level(LogLevel::Warn), Some((&config.folders.logs, &config.log)))
             .map_err(|error| Trouble::environment(format!("{}: {error}", config.folders.logs.display())))?;
         global.tell(&format!("root: {}", config.root.display()));
         let progress = Arc::new(Progress::default());
         let stop = Arc::new(AtomicBool::new(false));
-        let (mut writer, recovered) = Writer::open(Arc::clone(config), Arc::clone(&progress), stop, "cli")?;
+        let (mut writer, recovered) = Writer::open(Arc::clone(config), Arc::clone(&progress), stop, "cli", Start::of(lock))?;
         for job in recovered.again.into_iter().chain(recovered.doubtful) {
             global.tell("finishing a file of an interrupted run first");
             writer.run(&[job])?;

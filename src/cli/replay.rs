@@ -13,7 +13,7 @@ use crate::engine::chunk::{Context, Parents};
 use crate::engine::learned::Learned;
 use crate::engine::plan;
 use crate::inbox::Place;
-use crate::ingest::{Ingest, preview};
+use crate::ingest::{Ingest, Start, archived_place, preview};
 use crate::journal::Report;
 use crate::lock::{LockError, RootLock};
 use crate::logging;
@@ -48,21 +48,16 @@ impl Replay {
             .ok_or_else(|| Trouble::usage(format!("no job and no file '{}' is known; `valhalla reports` lists them", self.job)))?;
         let before: Report = serde_json::from_str(&job.report).map_err(|error| Trouble::environment(error.to_string()))?;
         drop(store);
-        let after = if self.apply { apply(global, &config, &before)? } else { look(&config, &before)? };
+        let after = if self.apply { apply(global, &config, &before)? } else { look(&config, &before, archived_place(&job.moves))? };
         tell(global, &before, &after, self.apply)?;
         Ok(Exit::Done)
     }
 }
 
 /// What the file would come to today: total and rejected rows, and issues by code.
-fn look(config: &Arc<Config>, before: &Report) -> Result<Value, Trouble> {
+fn look(config: &Arc<Config>, before: &Report, archived: Option<Place>) -> Result<Value, Trouble> {
     let gone = |what: &str| Trouble { exit: Exit::Failed, text: format!("{}: {what}", before.file) };
-    let place: Place = before
-        .archived_as
-        .as_ref()
-        .ok_or_else(|| gone("it was never archived, its original stayed with its owner"))?
-        .parse()
-        .map_err(|error| Trouble::environment(format!("{error}")))?;
+    let place = archived.ok_or_else(|| gone("it was never archived, its original stayed with its owner"))?;
     let path = config.folders.path(place.folder.as_str()).join(&place.rel);
     let bytes = preview::open(&path).map_err(|error| gone(&format!("{}: {error}", path.display())))?;
     let rules = config.rules_for(Some(&before.source));
@@ -95,10 +90,10 @@ fn look(config: &Arc<Config>, before: &Report) -> Result<Value, Trouble> {
 /// Takes it in again: by ourselves, or through the daemon that holds the lock.
 fn apply(global: &Global, config: &Arc<Config>, before: &Report) -> Result<Value, Trouble> {
     let report = match RootLock::take(&config.root) {
-        Ok(_lock) => {
+        Ok(lock) => {
             let _log = logging::start(global.console_level(LogLevel::Warn), Some((&config.folders.logs, &config.log)))?;
             let stop = Arc::new(AtomicBool::new(false));
-            let (mut writer, recovered) = Ingest::open(Arc::clone(config), Arc::new(Progress::default()), stop, "cli")?;
+            let (mut writer, recovered) = Ingest::open(Arc::clone(config), Arc::new(Progress::default()), stop, "cli", Start::of(&lock))?;
             for job in recovered.again.into_iter().chain(recovered.doubtful) {
                 writer.run(&[job])?;
             }

@@ -3,7 +3,9 @@
 //! Runs on a thread of its own and never touches a file of the root but the socket. What only the writer may do is passed
 //! on as an [`Event`]; what can be answered from figures is answered here, even while a large file is in hand.
 
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,6 +26,8 @@ use crate::progress::{Look, Progress};
 
 /// Bytes of one request.
 const REQUEST_BYTES: u64 = 64 << 10;
+/// Bytes of a socket's address that every system has room for.
+const ADDRESS_BYTES: usize = 100;
 /// How long a client may take to send its request.
 const REQUEST_WAIT: Duration = Duration::from_secs(5);
 /// How long a command waits for the writer to come to its request.
@@ -61,12 +65,24 @@ pub fn socket_path(root: &Path) -> PathBuf {
 /// # Errors
 /// When nobody listens there, or the answer does not come.
 pub fn ask(root: &Path, request: &Value) -> io::Result<Reply> {
-    let mut stream = UnixStream::connect(socket_path(root))?;
+    let (_dir, path) = reachable(root)?;
+    let mut stream = UnixStream::connect(path)?;
     stream.set_read_timeout(Some(REPLY_WAIT))?;
     writeln!(stream, "{request}")?;
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line)?;
     Ok(serde_json::from_str(&line)?)
+}
+
+/// A socket's address has room for some hundred bytes: a longer path is reached through the opened folder.
+fn reachable(root: &Path) -> io::Result<(Option<File>, PathBuf)> {
+    let path = socket_path(root);
+    if path.as_os_str().len() < ADDRESS_BYTES {
+        return Ok((None, path));
+    }
+    let dir = File::open(root)?;
+    let path = socket_path(Path::new(&format!("/proc/self/fd/{}", dir.as_raw_fd())));
+    Ok((Some(dir), path))
 }
 
 /// Starts to listen for signals and requests. Called by the holder of the lock, so a socket that stands there is stale.
@@ -76,7 +92,8 @@ pub(super) fn start(config: &Arc<Config>, progress: &Arc<Progress>, shutdown: &S
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let listener = std::os::unix::net::UnixListener::bind(&socket)?;
+    let (_dir, path) = reachable(&config.root)?;
+    let listener = std::os::unix::net::UnixListener::bind(path)?;
     listener.set_nonblocking(true)?;
     std::fs::set_permissions(&socket, std::os::unix::fs::PermissionsExt::from_mode(0o660))?;
     let quit = Arc::new(Notify::new());

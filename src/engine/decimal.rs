@@ -308,6 +308,21 @@ fn groups_of_three<'a>(groups: impl Iterator<Item = &'a str>) -> bool {
     (1..=3).contains(&first.len()) && rest.last().is_none_or(|g| g.len() == 3) && (inner_ok(3) || (first.len() <= 2 && inner_ok(2)))
 }
 
+fn round_to_cents(product: i128, scale: u8) -> Option<Decimal> {
+    let units = if scale <= 2 {
+        product.checked_mul(10i128.pow(u32::from(2 - scale)))?
+    } else {
+        let divisor = 10i128.pow(u32::from(scale - 2));
+        let (quotient, rest) = (product.div_euclid(divisor), product.rem_euclid(divisor));
+        match (rest * 2).cmp(&divisor) {
+            Ordering::Less => quotient,
+            Ordering::Greater => quotient + 1,
+            Ordering::Equal => quotient + (quotient & 1),
+        }
+    };
+    Decimal::new(i64::try_from(units).ok()?, 2)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -386,19 +401,4 @@ mod tests {
         assert_eq!(d("350000.00").minus(d("25000.5")).expect("fits").to_string(), "324999.50");
         assert!(d("1.50") > d("1.5") && d("1.49") < d("1.5"), "equal amounts order by their scale, so the order is total");
     }
-}
-
-fn round_to_cents(product: i128, scale: u8) -> Option<Decimal> {
-    let units = if scale <= 2 {
-        product.checked_mul(10i128.pow(u32::from(2 - scale)))?
-    } else {
-        let divisor = 10i128.pow(u32::from(scale - 2));
-        let (quotient, rest) = (product.div_euclid(divisor), product.rem_euclid(divisor));
-        match (rest * 2).cmp(&divisor) {
-            Ordering::Less => quotient,
-            Ordering::Greater => quotient + 1,
-            Ordering::Equal => quotient + (quotient & 1),
-        }
-    };
-    Decimal::new(i64::try_from(units).ok()?, 2)
 }

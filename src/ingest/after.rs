@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::delivery::Moves;
-use super::{Fatal, Ingest, Recovered, UNFINISHED_STARTS, fate_name, finding_code};
+use super::{Fatal, Ingest, Recovered, Start, UNFINISHED_STARTS, fate_name, finding_code};
 use crate::clock;
 use crate::inbox::{self, Claim, DropKind, Finished, Found, Look, Names, Output, SpoolError, display_name, look_of};
 use crate::journal::{Action, AlertCode, Report};
@@ -128,7 +128,7 @@ impl Ingest {
     // ---- recovery: what a crash left --------------------------------------------------------------------------------------
 
     /// Finishes committed jobs and gathers the claims that have to be processed again.
-    pub(super) fn recover(&mut self) -> Result<Recovered, Fatal> {
+    pub(super) fn recover(&mut self, start: Start) -> Result<Recovered, Fatal> {
         self.publish()?;
         let mut deliveries = Vec::new();
         for job in self.store.unfinished()? {
@@ -146,7 +146,7 @@ impl Ingest {
                 Found::Claim(claim) => {
                     self.spool.clear_outputs(&claim)?;
                     let kind = if claim.original().is_dir() { DropKind::Bundle } else { DropKind::File };
-                    let times = self.store.found_unfinished(claim.job_id)?;
+                    let times = if start == Start::AfterDeath { self.store.found_unfinished(claim.job_id)? } else { 0 };
                     let job = self.job_of_claim(claim, kind);
                     if times < UNFINISHED_STARTS || inbox::deaths(&job.claim) > 0 {
                         recovered.again.push(job);
@@ -175,7 +175,7 @@ impl Ingest {
         Ok(group.commit()?)
     }
 
-    pub(super) fn audit_start(&mut self, is_new: bool, is_changed: bool, recovered: &Recovered) -> Result<(), Fatal> {
+    pub(super) fn audit_start(&mut self, start: Start, is_new: bool, is_changed: bool, recovered: &Recovered) -> Result<(), Fatal> {
         let at = clock::rfc3339(clock::now_ms());
         let unfinished = recovered.finished + recovered.again.len() + recovered.doubtful.len();
         let rules = self.config.rules_for(None);
@@ -187,9 +187,11 @@ impl Ingest {
                 entry.detail.insert("rules".to_owned(), json!(rules.version));
             })?;
         }
-        self.audit(&group, &at, Action::Started, |entry| {
-            entry.detail.insert("program".to_owned(), json!(env!("CARGO_PKG_VERSION")));
-        })?;
+        if start != Start::Again {
+            self.audit(&group, &at, Action::Started, |entry| {
+                entry.detail.insert("program".to_owned(), json!(env!("CARGO_PKG_VERSION")));
+            })?;
+        }
         if unfinished > 0 {
             self.audit(&group, &at, Action::Recovered, |entry| {
                 entry.detail.insert("finished".to_owned(), json!(recovered.finished));
@@ -200,7 +202,9 @@ impl Ingest {
                 recovered.finished,
                 recovered.again.len() + recovered.doubtful.len()
             );
-            self.alert(&group, AlertCode::PreviousRunDied, &detail)?;
+            if start == Start::AfterDeath {
+                self.alert(&group, AlertCode::PreviousRunDied, &detail)?;
+            }
         }
         for job in &recovered.doubtful {
             self.alert(

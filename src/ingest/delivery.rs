@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{LeadsFile, Receipts};
 use crate::engine::plan::FileError;
-use crate::inbox::{Folder, LeadsFormat, Move, Names, Output, Source, Wants};
+use crate::inbox::{Folder, LeadsFormat, Move, Names, Output, Place, Source, Wants};
 use crate::journal::Report;
 use crate::journal::report::Fate;
 use crate::render::receipt::{self, Facts};
@@ -90,6 +90,12 @@ fn source_name(source: Source) -> &'static str {
 
 fn source_of(name: &str) -> Option<Source> {
     SOURCES.iter().find(|(known, _)| *known == name).map(|(_, source)| *source)
+}
+
+/// Where a job's original went, from its moves as the store keeps them; `None` when it stayed with its owner.
+#[must_use]
+pub fn archived_place(moves: &str) -> Option<Place> {
+    Moves::from_json(moves).0.into_iter().find(|step| step.from == Source::Original).map(|step| step.to)
 }
 
 /// What a job's fate asks to be written and moved.

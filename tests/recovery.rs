@@ -1,0 +1,346 @@
+//! Recovery: killed at any moment and started again, every file is taken exactly once and nothing is lost.
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, OpenOptions};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::Value;
+use support::{Daemon, Random, Root, TEN, comes_true, generate, names_in, wait_for};
+
+/// What a set of files must come to, whatever happens on the way.
+#[derive(Default)]
+struct Expected {
+    /// Fates by file; files with the same content share a group, of which one is processed.
+    files: BTreeMap<String, &'static str>,
+    emails: BTreeSet<String>,
+    rows: u64,
+    rejected: u64,
+}
+
+/// 200 files: good ones, some with rejects, some twice, some broken, and a large one.
+fn drop_two_hundred(root: &Root, large_rows: u64) -> Expected {
+    let mut expected = Expected::default();
+    let mut put = |name: String, text: &str, fate: &'static str| {
+        root.drop_copied(&name, text);
+        expected.files.insert(name, fate);
+    };
+    for number in 0..199 {
+        match number % 10 {
+            3 => put(format!("broken-{number}.csv"), &format!("nothing,here\n{number},2\n"), "failed"),
+            5 => put(format!("binary-{number}.csv"), &format!("\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}{number}"), "failed"),
+            7 => {
+                let text = format!(
+                    "name,email,value\nGood,good{number}@kill.example,{number}\nBad,not-an-address,5\nAlso bad,also@kill.example,x\n"
+                );
+                put(format!("mixed-{number}.csv"), &text, "processed");
+                expected.emails.insert(format!("good{number}@kill.example"));
+                (expected.rows, expected.rejected) = (expected.rows + 3, expected.rejected + 2);
+            }
+            8 => {
+                let text = format!("name,email,value\nTwin,twin{}@kill.example,7\n", number / 20);
+                put(format!("twin-{number}.csv"), &text, "twin");
+                if expected.emails.insert(format!("twin{}@kill.example", number / 20)) {
+                    expected.rows += 1;
+                }
+            }
+            _ => {
+                let rows: String = (0..10).map(|row| format!("N{row},n{row}-{number}@kill.example,{}\n", row + 1)).collect();
+                put(format!("good-{number}.csv"), &format!("name,email,value\n{rows}"), "processed");
+                expected.emails.extend((0..10).map(|row| format!("n{row}-{number}@kill.example")));
+                expected.rows += 10;
+            }
+        }
+    }
+    let large = generate(large_rows, "large", 11);
+    root.drop_renamed("large.csv", &large.text);
+    expected.files.insert("large.csv".to_owned(), "processed");
+    expected.rows += large.total();
+    expected.rejected += large.rejected;
+    expected.emails.insert(format!("{} people of the large file", large.new));
+    expected
+}
+
+fn verify(root: &Root, expected: &Expected, large_new: u64) {
+    let mut reports: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for report in root.reports() {
+        reports.entry(report["file"].as_str().expect("file").to_owned()).or_default().push(report);
+    }
+    assert_eq!(reports.len(), expected.files.len());
+    for (file, fate) in &expected.files {
+        let found = &reports[file];
+        assert_eq!(found.len(), 1, "{file} has {} reports", found.len());
+        if *fate != "twin" {
+            assert_eq!(found[0]["fate"], *fate, "{}", found[0]);
+        }
+    }
+    let rows = |key: &str| reports.values().flatten().map(|report| report["rows"][key].as_u64().expect("a figure")).sum::<u64>();
+    assert_eq!(rows("total"), expected.rows);
+    assert_eq!(rows("rejected"), expected.rejected);
+
+    let leads = root.leads();
+    let mut emails: BTreeSet<String> = leads.iter().map(|lead| lead["email"].as_str().expect("email").to_owned()).collect();
+    assert_eq!(emails.len(), leads.len(), "each person once");
+    let before = emails.len();
+    emails.retain(|email| !email.ends_with("@large.example"));
+    assert_eq!((before - emails.len()) as u64, large_new);
+    emails.insert(format!("{large_new} people of the large file"));
+    assert_eq!(emails, expected.emails);
+
+    assert!(root.claims().is_empty(), "{:?}", root.claims());
+    assert!(names_in(&root.path("inbox")).is_empty(), "{:?}", names_in(&root.path("inbox")));
+    let twins = expected.files.values().filter(|fate| **fate == "twin").count();
+    let originals = |folder: &str| names_in(&root.path(folder)).into_iter().filter(|name| expected.files.contains_key(name)).count();
+    assert_eq!(originals("processed") + originals("failed"), expected.files.len(), "each original once in the archive");
+    assert_eq!(originals("failed"), expected.files.values().filter(|fate| **fate == "failed").count());
+    let duplicates = reports.values().flatten().filter(|report| report["fate"] == "duplicate").count();
+    assert_eq!(duplicates, twins - expected.emails.iter().filter(|email| email.starts_with("twin")).count());
+    for (file, found) in &reports {
+        let report = &found[0];
+        assert!(root.has(report["archived_as"].as_str().expect("archived")), "{file}");
+        if report["rows"]["rejected"].as_u64() > Some(0) {
+            let rejects = root.text(report["rejects_as"].as_str().expect("rejects"));
+            assert!(rejects.contains(report["job_id"].as_str().expect("id")), "{file}: {rejects}");
+        }
+        if report["fate"] != "failed" {
+            let receipt = file.replace(".csv", ".receipt.txt");
+            assert!(root.has(Path::new("processed").join(&receipt)), "{receipt} is missing");
+        }
+    }
+    let audit = root.run(&["audit", "--json"]).exits(0).json();
+    assert_eq!(audit["jobs"]["proven"], expected.files.len(), "{audit}");
+    assert!(!root.log().contains("panicked"), "{}", root.log());
+}
+
+#[test]
+fn killed_at_random_moments_over_two_hundred_files() {
+    const KILLS: u64 = 25;
+    const LARGE: u64 = 100_000;
+    let mut random = Random::seeded();
+    let root = Root::new();
+    let expected = drop_two_hundred(&root, LARGE);
+    let mut finished_early = 0;
+    for _ in 0..KILLS {
+        let daemon = root.spawn(&[], &[]);
+        let wait = Duration::from_millis(random.below(400));
+        // Waiting for a moment, not for a condition: the moment is what is tested.
+        if comes_true(wait, || root.reports_whole() == expected.files.len()) {
+            finished_early += 1;
+        }
+        daemon.kill();
+        assert_torn_only_at_the_end(&root);
+    }
+    println!("all was done before the kill in {finished_early} of {KILLS} runs");
+    let _daemon = root.daemon();
+    wait_for("all files", || root.reports_whole() >= expected.files.len());
+    root.wait_idle();
+    verify(&root, &expected, generate(LARGE, "large", 11).new);
+}
+
+/// A kill may tear the last line of a journal, never another.
+fn assert_torn_only_at_the_end(root: &Root) {
+    for journal in ["reports", "alerts", "audit"] {
+        let _ = root.journal(journal); // parses every whole line
+    }
+}
+
+#[test]
+fn torn_and_cut_journals_are_healed_at_start() {
+    let root = Root::new();
+    let daemon = root.daemon();
+    for number in 0..5 {
+        root.assert_alive(&format!("{number}.csv"));
+    }
+    daemon.stop();
+    let path = root.path("logs/reports.jsonl");
+    let whole = fs::read(&path).expect("journal");
+    let lines: Vec<&[u8]> = whole.split_inclusive(|byte| *byte == b'\n').collect();
+    assert_eq!(lines.len(), 5);
+    let last_but_one: usize = lines[..4].iter().map(|line| line.len()).sum();
+    let damages: Vec<(&str, Vec<u8>)> = vec![
+        ("torn in the last line", whole[..whole.len() - 40].to_vec()),
+        ("its newline cut", whole[..whole.len() - 1].to_vec()),
+        ("the last line gone", whole[..last_but_one].to_vec()),
+        ("the last two and a half lines gone", whole[..last_but_one - lines[3].len() / 2].to_vec()),
+        ("empty", Vec::new()),
+        ("half a line of somebody else's", [&whole[..], b"{\"torn\":"].concat()),
+    ];
+    for (number, (what, bytes)) in damages.iter().enumerate() {
+        fs::write(&path, bytes).expect("damage");
+        let daemon = root.daemon();
+        let name = format!("after-{number}.csv");
+        root.drop_renamed(&name, format!("name,email,value\nAfter,after{number}@heal.example,5\n"));
+        assert!(comes_true(support::DEADLINE, || root.has(Path::new("processed").join(&name))), "{what}: not taken: {}", root.log());
+        root.wait_idle();
+        daemon.stop();
+        let audit = root.run(&["audit", "--json"]);
+        let mut files: Vec<String> = root.reports().iter().map(|report| report["file"].as_str().expect("file").to_owned()).collect();
+        files.sort();
+        files.dedup();
+        assert_eq!(files.len(), 6, "{what}: {files:?}\n{}", audit.stdout);
+        assert_eq!(root.reports().len(), 6, "{what}: each line once");
+        assert_eq!(audit.code, Some(0), "{what}: {}", audit.stdout);
+        // Back to five lines for the next damage: a fresh root would do as well, and take longer.
+        fs::remove_dir_all(root.path("logs")).expect("logs");
+        fs::remove_file(root.path("valhalla.db")).expect("store");
+        for rest in ["valhalla.db-wal", "valhalla.db-shm"] {
+            let _ = fs::remove_file(root.path(rest)); // there only after a kill
+        }
+        let daemon = root.daemon();
+        for file in 0..5 {
+            root.assert_alive(&format!("{file}.csv"));
+        }
+        daemon.stop();
+    }
+}
+
+#[test]
+fn an_edited_audit_trail_shows() {
+    let root = Root::new();
+    let daemon = root.daemon();
+    root.assert_alive("one.csv");
+    root.assert_alive("two.csv");
+    daemon.stop();
+    root.run(&["audit"]).exits(0);
+    let path = root.path("logs/audit.jsonl");
+    let whole = fs::read_to_string(&path).expect("audit trail");
+    let lines: Vec<&str> = whole.split_inclusive('\n').collect();
+    let without_middle: String = lines.iter().enumerate().filter(|(at, _)| *at != lines.len() / 2).map(|(_, line)| *line).collect();
+    for (what, text) in [
+        ("edited", whole.replacen("one.csv", "eno.csv", 1)),
+        ("a line taken out", without_middle),
+        ("the tail cut", lines[..lines.len() - 1].concat()),
+        ("emptied", String::new()),
+    ] {
+        assert_ne!(text, whole, "{what}");
+        fs::write(&path, text).expect("tamper");
+        let audit = root.run(&["audit", "--json"]);
+        assert_eq!(audit.code, Some(1), "{what}: {}", audit.stdout);
+        assert_eq!(audit.json()["holds"], false, "{what}");
+    }
+    fs::write(&path, &whole).expect("restore");
+    root.run(&["audit"]).exits(0);
+    // A changed original and a changed report line show too.
+    fs::write(root.path("processed/one.csv"), "name,email,value\nX,x@x.example,1\n").expect("tamper");
+    root.run(&["audit"]).exits(1);
+}
+
+/// Kills the program at each of its system calls of some kinds, one run per call; the final state is always the same.
+#[test]
+fn killed_at_each_system_call() {
+    let strace = Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).stdin(Stdio::null()).status();
+    if !strace.is_ok_and(|status| status.success()) {
+        println!("skipped: no strace here, or it may not trace");
+        return;
+    }
+    let text = format!("{TEN}Bad,not-an-address,5\n");
+    let mut kills = 0;
+    for (call, step) in [
+        ("renameat2", 1),
+        ("unlink", 1),
+        ("fsync", 1),
+        ("fdatasync", 1),
+        ("rmdir", 1),
+        ("write", 3),
+        ("pwrite64", 9),
+        ("ftruncate", 1),
+        ("mkdir", 2),
+    ] {
+        for when in (1..400).step_by(step) {
+            if !killed_at(call, when, &text) {
+                break;
+            }
+            kills += 1;
+        }
+    }
+    println!("{kills} kills");
+    assert!(kills > 20, "the injection did not work: {kills} kills");
+}
+
+/// Whether the program was killed at its `when`th call; either way the file is taken exactly once in the end.
+fn killed_at(call: &str, when: usize, text: &str) -> bool {
+    let root = Root::new();
+    let file = root.write("outside/leads.csv", text);
+    let inject = format!("inject={call}:signal=SIGKILL:when={when}");
+    let mut traced = Command::new("strace");
+    traced.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject, support::VALHALLA, "--root"]);
+    traced.arg(root.path("")).args(["ingest", "--move"]).arg(&file).current_dir(root.path("outside"));
+    let ended = support::said(&mut traced);
+    let killed = ended.code != Some(0);
+
+    if file.exists() {
+        assert!(killed);
+        root.run(&["ingest", "--move", file.to_str().expect("UTF-8")]).exits(0);
+    }
+    // Another file makes the next start recover; whatever lies in the inbox is for the daemon.
+    let daemon = root.daemon();
+    let at = format!("killed at {call} {when}");
+    assert!(
+        comes_true(support::DEADLINE, || root.has("processed/leads.csv")),
+        "{at}: {:?} {}",
+        support::tree(&root.path("")).iter().map(|f| &f.0).collect::<Vec<_>>(),
+        root.log()
+    );
+    root.wait_idle();
+    daemon.stop();
+    let reports = root.reports();
+    assert_eq!(reports.len(), 1, "{at}: {reports:?}");
+    assert_eq!(reports[0]["rows"]["accepted_new"], 10, "{at}");
+    assert_eq!(reports[0]["rows"]["rejected"], 1, "{at}");
+    assert_eq!(root.leads().len(), 10, "{at}");
+    assert_eq!(names_in(&root.path("processed")), ["_STATUS.txt", "leads.csv", "leads.receipt.txt"], "{at}");
+    assert_eq!(names_in(&root.path("failed")), ["leads.rejects.csv"], "{at}");
+    assert_eq!(root.text("processed/leads.csv"), text, "{at}");
+    assert_eq!(root.text("failed/leads.rejects.csv").lines().count(), 2, "{at}");
+    assert!(root.text("processed/leads.receipt.txt").contains("TAKEN"), "{at}: {}", root.text("processed/leads.receipt.txt"));
+    assert!(names_in(&root.path("inbox")).is_empty(), "{at}: {:?}", names_in(&root.path("inbox")));
+    let audit = root.run(&["audit", "--json"]);
+    assert_eq!(audit.code, Some(0), "{at}: {}", audit.stdout);
+    killed
+}
+
+#[test]
+fn a_frozen_daemon_holds_its_lock_and_goes_on() {
+    let root = Root::new();
+    let daemon: Daemon = root.daemon();
+    daemon.signal(Signal::STOP);
+    root.drop_renamed("leads.csv", TEN);
+    root.run(&["run"]).exits(3);
+    daemon.signal(Signal::CONT);
+    assert_eq!(root.report_of("leads.csv")["rows"]["accepted_new"], 10);
+}
+
+#[test]
+fn a_store_that_is_no_database_is_refused_with_a_sentence() {
+    let root = Root::new();
+    root.write("valhalla.db", "this is not a database, and somebody may still want it\n".repeat(100));
+    let refused = root.run(&["run"]).exits(3);
+    assert!(refused.stderr.contains("[ERROR]") && refused.stderr.contains("valhalla.db"), "{}", refused.stderr);
+    assert!(root.text("valhalla.db").starts_with("this is not"), "it was touched");
+}
+
+#[test]
+fn what_is_not_ours_in_the_claims_folder_is_left_alone() {
+    let root = Root::new();
+    root.write(".claimed/notes.txt", "mine");
+    root.write(".claimed/01a208be-db1d-70d1-ab0d-24f4f3deddd1/one.csv", "name,email,value\nOne,one@claim.example,5\n");
+    root.write(".claimed/01a208be-db1d-70d1-ab0d-24f4f3deddd2/a.csv", "x");
+    root.write(".claimed/01a208be-db1d-70d1-ab0d-24f4f3deddd2/b.csv", "x");
+    fs::create_dir_all(root.path(".claimed/01a208be-db1d-70d1-ab0d-24f4f3deddd3")).expect("folder");
+    OpenOptions::new().create(true).append(true).open(root.path(".claimed/01a208be-db1d-70d1-ab0d-24f4f3deddd3/.rejects")).expect("torso");
+    let _daemon = root.daemon();
+    assert!(
+        comes_true(support::DEADLINE, || root.reports_of("one.csv").len() == 1),
+        "a claim without a commit is processed again: {}",
+        root.log()
+    );
+    wait_for("its archive", || root.has("processed/one.csv"));
+    assert_eq!(root.text(".claimed/notes.txt"), "mine");
+    assert!(root.has(".claimed/01a208be-db1d-70d1-ab0d-24f4f3deddd2/a.csv"));
+    assert!(!root.has(".claimed/01a208be-db1d-70d1-ab0d-24f4f3deddd3"), "a torso without its original is removed");
+    assert_eq!(root.leads().len(), 1);
+}
