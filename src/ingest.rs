@@ -9,6 +9,7 @@
 
 mod after;
 mod committer;
+pub(crate) mod cutter;
 mod delivery;
 mod ledger;
 pub mod preview;

@@ -40,15 +40,12 @@ use crate::engine::dialect::Dialect;
 use crate::engine::lead::Lead;
 use crate::engine::learned::Learned;
 use crate::engine::plan::{self, HEAD_BYTES, Plan};
-use crate::engine::split::{self, Cut};
+use crate::ingest::cutter::{Cutter, Cutting};
 
 /// The source of a lead whose row names none.
 const SOURCE: &str = "csv";
 /// Bytes read at a time.
 const PIECE_BYTES: usize = 256 << 10;
-/// Lines with a quote that never closes after which quotes are taken to mean nothing in a file. Bounds the work that
-/// looking for closing quotes can cost.
-const LITERAL_LINES_MAX: u32 = 1000;
 
 /// A file of leads, opened. Cheap to clone; clones share the open file.
 #[derive(Debug, Clone)]
@@ -182,7 +179,7 @@ impl Ingestion {
     #[must_use]
     pub fn leads(&self) -> Leads {
         Leads {
-            cutter: Cutter::new(Arc::clone(&self.opened)),
+            cutter: cut(&self.opened),
             opened: Arc::clone(&self.opened),
             outcome: ChunkOutcome::default(),
             next_lead: 0,
@@ -255,7 +252,7 @@ impl fmt::Display for Rejected {
 #[derive(Debug)]
 pub struct Leads {
     opened: Arc<Opened>,
-    cutter: Cutter,
+    cutter: Cutter<FromStart>,
     /// The chunk at hand, its next lead, and its issues that are yet to be told.
     outcome: ChunkOutcome,
     next_lead: usize,
@@ -424,100 +421,27 @@ impl Opened {
     }
 }
 
-/// Reads on and cuts at record ends.
+/// The opened file from its start, at a position of its own: several readers may go over it at once.
 #[derive(Debug)]
-struct Cutter {
+struct FromStart {
     opened: Arc<Opened>,
-    buffer: Vec<u8>,
-    at_end: bool,
-    dialect: Dialect,
-    /// Offset of the buffer's first byte in the file.
-    offset: u64,
-    literal_lines: u32,
+    at: u64,
 }
 
-impl Cutter {
-    /// Begins behind the header.
-    fn new(opened: Arc<Opened>) -> Self {
-        let (dialect, offset) = (opened.plan.layout.dialect, opened.plan.layout.data_start as u64);
-        Self { opened, buffer: Vec::new(), at_end: false, dialect, offset, literal_lines: 0 }
+impl Read for FromStart {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.opened.file.read_at(buffer, self.at)?;
+        self.at += read as u64;
+        Ok(read)
     }
+}
 
-    fn next(&mut self) -> io::Result<Option<Chunk>> {
-        let mut window = PIECE_BYTES;
-        loop {
-            self.read_up_to(window)?;
-            if self.buffer.is_empty() {
-                return Ok(None);
-            }
-            let upto = self.buffer.len().min(window);
-            let at_end = self.at_end && upto == self.buffer.len();
-            match split::cut(&self.buffer[..upto], &self.dialect, self.opened.rules.limits.record_bytes, at_end) {
-                Cut::Records(length) if self.literal_lines > LITERAL_LINES_MAX => return Ok(Some(Chunk::Literal(self.take(length)))),
-                Cut::Records(length) => return Ok(Some(Chunk::Records(self.take(length)))),
-                Cut::Literal(length) => return Ok(Some(self.take_literal(length))),
-                Cut::Oversize => return self.skip_line().map(Some),
-                Cut::More => window *= 2,
-            }
-        }
-    }
-
-    fn take_literal(&mut self, length: usize) -> Chunk {
-        self.literal_lines += 1;
-        if self.literal_lines > LITERAL_LINES_MAX {
-            self.dialect.quote = None;
-        }
-        Chunk::Literal(self.take(length))
-    }
-
-    /// Skips a record beyond the limit to the end of its line, keeping none of it.
-    fn skip_line(&mut self) -> io::Result<Chunk> {
-        let offset = self.offset;
-        loop {
-            match split::end_of_line(&self.buffer) {
-                // A CR at the very end may be half of a line end.
-                Some(end) if end == self.buffer.len() && self.buffer[end - 1] == b'\r' && !self.at_end => self.read_up_to(end + 1)?,
-                Some(end) => {
-                    self.take(end);
-                    return Ok(Chunk::Oversize { offset, lines: 1 });
-                }
-                None => {
-                    self.take(self.buffer.len());
-                    self.read_up_to(PIECE_BYTES)?;
-                    if self.buffer.is_empty() {
-                        return Ok(Chunk::Oversize { offset, lines: 0 });
-                    }
-                }
-            }
-        }
-    }
-
-    /// Takes the first bytes out of the buffer.
-    fn take(&mut self, length: usize) -> Vec<u8> {
-        let rest = self.buffer.split_off(length);
-        self.offset += length as u64;
-        std::mem::replace(&mut self.buffer, rest)
-    }
-
-    fn read_up_to(&mut self, length: usize) -> io::Result<()> {
-        let mut filled = self.buffer.len();
-        if filled >= length || self.at_end {
-            return Ok(());
-        }
-        self.buffer.resize(length, 0);
-        while filled < length && !self.at_end {
-            match self.opened.file.read_at(&mut self.buffer[filled..], self.offset + filled as u64) {
-                Ok(read) => {
-                    filled += read;
-                    self.at_end = read == 0;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        self.buffer.truncate(filled);
-        Ok(())
-    }
+/// Cuts the opened file, from behind its header.
+fn cut(opened: &Arc<Opened>) -> Cutter<FromStart> {
+    let layout = &opened.plan.layout;
+    let (start, record_bytes) = (layout.data_start as u64, opened.rules.limits.record_bytes);
+    let cutting = Cutting { start, dialect: layout.dialect, record_bytes, chunk_bytes: PIECE_BYTES };
+    Cutter::new(Vec::new(), FromStart { opened: Arc::clone(opened), at: start }, cutting)
 }
 
 #[cfg(test)]
@@ -615,7 +539,7 @@ mod tests {
         rules.limits.record_bytes = 60;
         // The next quote is always beyond the limit, so each one stays open.
         let (open, rows) = ("\"A,a@b.co,1\n", "P,p@b.co,1\n".repeat(5));
-        let blocks = LITERAL_LINES_MAX as usize + 5;
+        let blocks = crate::ingest::cutter::LITERAL_LINES_MAX as usize + 5;
         let (_folder, path) = write(format!("name,email,value\n{}\"Z\",z@b.co,1\n", format!("{open}{rows}").repeat(blocks)));
         let leads = Ingestion::open_with(path, rules).expect("a list").collect_valid().expect("readable");
         assert_eq!((leads.len(), leads[0].name.as_str(), leads[blocks * 6].name.as_str()), (blocks * 6 + 1, "\"A", "\"Z\""));

@@ -136,7 +136,15 @@ fn killed_at_random_moments_over_two_hundred_files() {
     }
     println!("all was done before the kill in {finished_early} of {KILLS} runs");
     let _daemon = root.daemon();
-    wait_for("all files", || root.reports_whole() >= expected.files.len());
+    assert!(
+        comes_true(support::DEADLINE, || root.reports_whole() >= expected.files.len()),
+        "{} of {} reports, claims {:?}, inbox {:?}\n{}",
+        root.reports_whole(),
+        expected.files.len(),
+        root.claims(),
+        names_in(&root.path("inbox")),
+        root.log()
+    );
     root.wait_idle();
     verify(&root, &expected, generate(LARGE, "large", 11).new);
 }

@@ -11,18 +11,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use sha2::{Digest, Sha256};
 
+use super::cutter::{Cutter, Cutting};
 use crate::engine::chunk::{self, Chunk, ChunkOutcome, Context};
-use crate::engine::dialect::Dialect;
 use crate::engine::plan::Layout;
 use crate::engine::rules::Rules;
-use crate::engine::split::{self, Cut};
 
 /// Bytes read at a time; a chunk is what of them is whole records.
 pub const CHUNK_BYTES: usize = 256 << 10;
-
-/// Lines with a quote that never closes after which quotes are taken to mean nothing in a file. Bounds the work that
-/// looking for closing quotes can cost.
-const LITERAL_LINES_MAX: u32 = 1000;
 
 /// What was read in all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,19 +60,22 @@ pub fn stream<E>(
     stop: &AtomicBool,
     mut sink: impl FnMut(ChunkOutcome, u64) -> Result<(), E>,
 ) -> Result<Streamed, Cutoff<E>> {
+    let cutting = cutting(&context.plan.layout, context.rules, width.chunk_bytes);
     let Some(rest) = rest else {
-        let mut cutter = Cutter::new(head, io::empty(), Cutting::of(context, width));
+        let hashed = Hashed::behind(&head, io::empty());
+        let mut cutter = Cutter::new(behind_header(head, cutting), hashed, cutting);
         while let Some(chunk) = cutter.next().map_err(Cutoff::Read)? {
-            sink(chunk::run(&chunk, context), cutter.bytes).map_err(Cutoff::Sink)?;
+            sink(chunk::run(&chunk, context), cutter.reader().bytes).map_err(Cutoff::Sink)?;
         }
-        return Ok(cutter.end());
+        return Ok(cutter.into_reader().end());
     };
     let on_the_way = width.workers * 2 + 2;
     let (tokens, tokens_back) = bounded::<()>(on_the_way);
     let (to_workers, chunks) = bounded::<(u64, Chunk, u64)>(on_the_way);
     let (from_workers, outcomes) = bounded::<(u64, ChunkOutcome, u64)>(on_the_way);
     std::thread::scope(|scope| {
-        let reader = scope.spawn(move || read(Cutter::new(head, rest, Cutting::of(context, width)), &tokens, &to_workers, stop));
+        let hashed = Hashed::behind(&head, rest);
+        let reader = scope.spawn(move || read(Cutter::new(behind_header(head, cutting), hashed, cutting), &tokens, &to_workers, stop));
         let workers: Vec<_> = (0..width.workers)
             .map(|_| {
                 let (chunks, from_workers) = (chunks.clone(), from_workers.clone());
@@ -110,13 +108,12 @@ pub fn each_chunk(
     rules: &Rules,
     mut each: impl FnMut(Chunk) -> io::Result<()>,
 ) -> io::Result<()> {
-    let cutting =
-        Cutting { start: layout.data_start, dialect: layout.dialect, record_bytes: rules.limits.record_bytes, chunk_bytes: CHUNK_BYTES };
     let rest: Box<dyn Read + '_> = match rest {
         Some(rest) => Box::new(rest),
         None => Box::new(io::empty()),
     };
-    let mut cutter = Cutter::new(head, rest, cutting);
+    let cutting = cutting(layout, rules, CHUNK_BYTES);
+    let mut cutter = Cutter::new(behind_header(head, cutting), rest, cutting);
     while let Some(chunk) = cutter.next()? {
         each(chunk)?;
     }
@@ -129,20 +126,20 @@ enum ReadEnd {
 }
 
 fn read<R: Read>(
-    mut cutter: Cutter<R>,
+    mut cutter: Cutter<Hashed<R>>,
     tokens: &Sender<()>,
     to_workers: &Sender<(u64, Chunk, u64)>,
     stop: &AtomicBool,
 ) -> Result<Streamed, ReadEnd> {
     let mut number = 0;
     while let Some(chunk) = cutter.next().map_err(ReadEnd::Failed)? {
-        let gone = tokens.send(()).is_err() || to_workers.send((number, chunk, cutter.bytes)).is_err();
+        let gone = tokens.send(()).is_err() || to_workers.send((number, chunk, cutter.reader().bytes)).is_err();
         if gone || stop.load(Ordering::Relaxed) {
             return Err(ReadEnd::Stopped);
         }
         number += 1;
     }
-    Ok(cutter.end())
+    Ok(cutter.into_reader().end())
 }
 
 fn work(chunks: &Receiver<(u64, Chunk, u64)>, done: &Sender<(u64, ChunkOutcome, u64)>, context: &Context<'_>) {
@@ -171,125 +168,41 @@ fn take_in_order<E>(
     Ok(())
 }
 
-/// How a file is cut.
-#[derive(Debug, Clone, Copy)]
-struct Cutting {
-    /// Bytes before the first data record.
-    start: usize,
-    dialect: Dialect,
-    record_bytes: usize,
-    chunk_bytes: usize,
-}
-
-impl Cutting {
-    fn of(context: &Context<'_>, width: Width) -> Self {
-        Self {
-            start: context.plan.layout.data_start,
-            dialect: context.plan.layout.dialect,
-            record_bytes: context.rules.limits.record_bytes,
-            chunk_bytes: width.chunk_bytes,
-        }
-    }
-}
-
-/// Reads on and cuts at record ends.
-struct Cutter<R> {
+/// Hashes and counts what passes through.
+struct Hashed<R> {
     reader: R,
-    buffer: Vec<u8>,
-    at_end: bool,
     hasher: Sha256,
-    cutting: Cutting,
-    /// Offset of the buffer's first byte in the file.
-    offset: u64,
-    /// Bytes read.
     bytes: u64,
-    literal_lines: u32,
 }
 
-impl<R: Read> Cutter<R> {
-    /// Begins behind the header.
-    fn new(head: Vec<u8>, reader: R, cutting: Cutting) -> Self {
-        let hasher = Sha256::new_with_prefix(&head);
-        let bytes = head.len() as u64;
-        let mut buffer = head;
-        buffer.drain(..cutting.start);
-        Self { reader, buffer, at_end: false, hasher, cutting, offset: cutting.start as u64, bytes, literal_lines: 0 }
-    }
-
-    fn next(&mut self) -> io::Result<Option<Chunk>> {
-        let mut window = self.cutting.chunk_bytes;
-        loop {
-            self.read_up_to(window)?;
-            if self.buffer.is_empty() {
-                return Ok(None);
-            }
-            let upto = self.buffer.len().min(window);
-            let at_end = self.at_end && upto == self.buffer.len();
-            match split::cut(&self.buffer[..upto], &self.cutting.dialect, self.cutting.record_bytes, at_end) {
-                Cut::Records(length) if self.literal_lines > LITERAL_LINES_MAX => return Ok(Some(Chunk::Literal(self.take(length)))),
-                Cut::Records(length) => return Ok(Some(Chunk::Records(self.take(length)))),
-                Cut::Literal(length) => return Ok(Some(self.take_literal(length))),
-                Cut::Oversize => return self.skip_line().map(Some),
-                Cut::More => window *= 2,
-            }
-        }
-    }
-
-    fn take_literal(&mut self, length: usize) -> Chunk {
-        self.literal_lines += 1;
-        if self.literal_lines > LITERAL_LINES_MAX {
-            self.cutting.dialect.quote = None;
-        }
-        Chunk::Literal(self.take(length))
-    }
-
-    /// Skips a record beyond the limit to the end of its line, keeping none of it.
-    fn skip_line(&mut self) -> io::Result<Chunk> {
-        let start = self.offset;
-        loop {
-            match split::end_of_line(&self.buffer) {
-                // A CR at the very end may be half of a line end.
-                Some(end) if end == self.buffer.len() && self.buffer[end - 1] == b'\r' && !self.at_end => self.read_up_to(end + 1)?,
-                Some(end) => {
-                    self.take(end);
-                    return Ok(Chunk::Oversize { offset: start, lines: 1 });
-                }
-                None => {
-                    self.take(self.buffer.len());
-                    self.read_up_to(self.cutting.chunk_bytes)?;
-                    if self.buffer.is_empty() {
-                        return Ok(Chunk::Oversize { offset: start, lines: 0 });
-                    }
-                }
-            }
-        }
-    }
-
-    /// Takes the first bytes out of the buffer.
-    fn take(&mut self, length: usize) -> Vec<u8> {
-        let mut rest = Vec::with_capacity(self.cutting.chunk_bytes.max(self.buffer.len() - length));
-        rest.extend_from_slice(&self.buffer[length..]);
-        self.buffer.truncate(length);
-        self.offset += length as u64;
-        std::mem::replace(&mut self.buffer, rest)
-    }
-
-    fn read_up_to(&mut self, length: usize) -> io::Result<()> {
-        let before = self.buffer.len();
-        if before >= length || self.at_end {
-            return Ok(());
-        }
-        let wanted = length - before;
-        let read = self.reader.by_ref().take(wanted as u64).read_to_end(&mut self.buffer)?;
-        self.at_end = read < wanted;
-        self.hasher.update(&self.buffer[before..]);
-        self.bytes += read as u64;
-        Ok(())
+impl<R> Hashed<R> {
+    /// Begins with what has been read already.
+    fn behind(head: &[u8], reader: R) -> Self {
+        Self { reader, hasher: Sha256::new_with_prefix(head), bytes: head.len() as u64 }
     }
 
     fn end(self) -> Streamed {
         Streamed { bytes: self.bytes, sha256: self.hasher.finalize().into() }
     }
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.hasher.update(&buffer[..read]);
+        self.bytes += read as u64;
+        Ok(read)
+    }
+}
+
+/// What the head holds of the data.
+fn behind_header(mut head: Vec<u8>, cutting: Cutting) -> Vec<u8> {
+    head.drain(..usize::try_from(cutting.start).unwrap_or(usize::MAX).min(head.len()));
+    head
+}
+
+fn cutting(layout: &Layout, rules: &Rules, chunk_bytes: usize) -> Cutting {
+    Cutting { start: layout.data_start as u64, dialect: layout.dialect, record_bytes: rules.limits.record_bytes, chunk_bytes }
 }
 
 #[cfg(test)]

@@ -1,0 +1,126 @@
+//! A reader cut into chunks of whole records: `split` applied to a file of any size, in constant memory.
+
+use std::io::{self, Read};
+
+use crate::engine::chunk::Chunk;
+use crate::engine::dialect::Dialect;
+use crate::engine::split::{self, Cut};
+
+/// Lines with a quote that never closes after which quotes are taken to mean nothing in a file. Bounds the work that
+/// looking for closing quotes can cost.
+pub(crate) const LITERAL_LINES_MAX: u32 = 1000;
+
+/// How a file is cut.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cutting {
+    /// Bytes before the first data record.
+    pub start: u64,
+    /// How its text becomes cells.
+    pub dialect: Dialect,
+    /// Bytes of a record at most.
+    pub record_bytes: usize,
+    /// Bytes read at a time.
+    pub chunk_bytes: usize,
+}
+
+/// Reads on and cuts at record ends.
+#[derive(Debug)]
+pub(crate) struct Cutter<R> {
+    reader: R,
+    buffer: Vec<u8>,
+    at_end: bool,
+    cutting: Cutting,
+    /// Offset of the buffer's first byte in the file.
+    offset: u64,
+    literal_lines: u32,
+}
+
+impl<R: Read> Cutter<R> {
+    /// Begins behind the header, with what has been read already from there on.
+    pub(crate) fn new(buffer: Vec<u8>, reader: R, cutting: Cutting) -> Self {
+        Self { reader, buffer, at_end: false, cutting, offset: cutting.start, literal_lines: 0 }
+    }
+
+    /// The reader, for whoever wants to know more about what was read.
+    pub(crate) fn reader(&self) -> &R {
+        &self.reader
+    }
+
+    /// The reader, when all is read.
+    pub(crate) fn into_reader(self) -> R {
+        self.reader
+    }
+
+    /// The next chunk; `None` at the end.
+    ///
+    /// # Errors
+    /// What the reader said.
+    pub(crate) fn next(&mut self) -> io::Result<Option<Chunk>> {
+        let mut window = self.cutting.chunk_bytes;
+        loop {
+            self.read_up_to(window)?;
+            if self.buffer.is_empty() {
+                return Ok(None);
+            }
+            let upto = self.buffer.len().min(window);
+            let at_end = self.at_end && upto == self.buffer.len();
+            match split::cut(&self.buffer[..upto], &self.cutting.dialect, self.cutting.record_bytes, at_end) {
+                Cut::Records(length) if self.literal_lines > LITERAL_LINES_MAX => return Ok(Some(Chunk::Literal(self.take(length)))),
+                Cut::Records(length) => return Ok(Some(Chunk::Records(self.take(length)))),
+                Cut::Literal(length) => return Ok(Some(self.take_literal(length))),
+                Cut::Oversize => return self.skip_line().map(Some),
+                Cut::More => window *= 2,
+            }
+        }
+    }
+
+    fn take_literal(&mut self, length: usize) -> Chunk {
+        self.literal_lines += 1;
+        if self.literal_lines > LITERAL_LINES_MAX {
+            self.cutting.dialect.quote = None;
+        }
+        Chunk::Literal(self.take(length))
+    }
+
+    /// Skips a record beyond the limit to the end of its line, keeping none of it.
+    fn skip_line(&mut self) -> io::Result<Chunk> {
+        let start = self.offset;
+        loop {
+            match split::end_of_line(&self.buffer) {
+                // A CR at the very end may be half of a line end.
+                Some(end) if end == self.buffer.len() && self.buffer[end - 1] == b'\r' && !self.at_end => self.read_up_to(end + 1)?,
+                Some(end) => {
+                    self.take(end);
+                    return Ok(Chunk::Oversize { offset: start, lines: 1 });
+                }
+                None => {
+                    self.take(self.buffer.len());
+                    self.read_up_to(self.cutting.chunk_bytes)?;
+                    if self.buffer.is_empty() {
+                        return Ok(Chunk::Oversize { offset: start, lines: 0 });
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes the first bytes out of the buffer.
+    fn take(&mut self, length: usize) -> Vec<u8> {
+        let mut rest = Vec::with_capacity(self.cutting.chunk_bytes.max(self.buffer.len() - length));
+        rest.extend_from_slice(&self.buffer[length..]);
+        self.buffer.truncate(length);
+        self.offset += length as u64;
+        std::mem::replace(&mut self.buffer, rest)
+    }
+
+    fn read_up_to(&mut self, length: usize) -> io::Result<()> {
+        let before = self.buffer.len();
+        if before >= length || self.at_end {
+            return Ok(());
+        }
+        let wanted = length - before;
+        let read = self.reader.by_ref().take(wanted as u64).read_to_end(&mut self.buffer)?;
+        self.at_end = read < wanted;
+        Ok(())
+    }
+}
