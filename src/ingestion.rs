@@ -35,8 +35,7 @@ pub use crate::engine::plan::FileError;
 pub use crate::engine::rules::Rules;
 pub use crate::engine::stages::lead_score::Tier;
 
-use crate::engine::chunk::{self, Chunk, ChunkOutcome, Context, IssueCounts, Parents};
-use crate::engine::dialect::Dialect;
+use crate::engine::chunk::{self, ChunkOutcome, Context, IssueCounts, Parents};
 use crate::engine::lead::Lead;
 use crate::engine::learned::Learned;
 use crate::engine::plan::{self, HEAD_BYTES, Plan};

@@ -92,7 +92,9 @@ impl Ingest {
     pub(super) fn move_out(&self, delivery: &Delivery) -> Result<Finished, Fatal> {
         let claim = &delivery.claim;
         for (output, text) in delivery.moves.texts(&delivery.report, &delivery.facts) {
-            if claim.dir.exists() {
+            // A text that was moved before a crash is not made again: beside the first it would look like somebody else's.
+            let is_moved = !claim.output(output).exists() && delivery.moves.place_of(output).is_some_and(|place| self.spool.path(place).exists());
+            if claim.dir.exists() && !is_moved {
                 let written = self.spool.create_output(claim, output)?.write_all(text.as_bytes());
                 written.map_err(|source| Fatal::Machine { what: format!("writing {}", claim.output(output).display()), source })?;
             }
