@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::clock::{self, Stopwatch};
 use crate::config::{Config, Poll};
 use crate::durable::{self, Sync};
-use crate::inbox::{Arrival, Drop, Hint, PollMode, Settle, SettleRules, Verdict, Watch, display_name};
+use crate::inbox::{Arrival, Drop, Hint, Look, PollMode, Settle, SettleRules, Verdict, Watch, display_name};
 use crate::ingest::{Ended, Fatal, Ingest, Job, Recovered, Start, archived_place, finding_code};
 use crate::journal::{AlertCode, Report, snapshot};
 use crate::lock::{LockError, RootLock};
@@ -171,8 +171,8 @@ struct Daemon<'d> {
     again: Vec<Job>,
     /// Drops found unfinished several times: taken last, alone.
     doubtful: Vec<Job>,
-    /// Files that a dry run has told, so that they are not opened at every scan.
-    dry_told: HashSet<PathBuf>,
+    /// Files that a dry run has told, as they were then, so that they are not opened at every scan.
+    dry_told: HashMap<PathBuf, Look>,
     /// Drops that could not be taken, and when to try again.
     refused: HashMap<PathBuf, u64>,
     look_again_at: Option<u64>,
@@ -197,7 +197,7 @@ impl<'d> Daemon<'d> {
             arrivals: HashMap::new(),
             again: recovered.again,
             doubtful: recovered.doubtful,
-            dry_told: HashSet::new(),
+            dry_told: HashMap::new(),
             refused: HashMap::new(),
             look_again_at: None,
             status_at: 0,
@@ -239,9 +239,10 @@ impl<'d> Daemon<'d> {
             }
             self.take(&ready)?;
         }
-        if let Some(job) = self.doubtful.pop().filter(|_| !self.shutdown.is_stopping()) {
+        if !self.doubtful.is_empty() && !self.shutdown.is_stopping() {
+            let job = self.doubtful.remove(0);
             self.run(&[job])?;
-            self.look_again_at = Some(self.clock.elapsed_ms() + PAUSE_MS);
+            self.look_again_at = Some(self.clock.elapsed_ms()); // whatever was dropped meanwhile goes before the next of them
         }
         Ok(())
     }
@@ -276,6 +277,8 @@ impl<'d> Daemon<'d> {
         self.settle.forget_missing(scan.drops.iter().map(|drop| drop.rel.as_path()));
         self.progress.wait(scan.drops.len() as u64);
         self.refused.retain(|_, until| *until > now);
+        let waiting: HashSet<PathBuf> =
+            if self.dry_told.is_empty() { HashSet::new() } else { scan.drops.iter().map(|drop| drop.rel.clone()).collect() };
         let mut ready = Vec::new();
         for drop in scan.drops.into_iter().filter(|drop| !self.refused.contains_key(&drop.rel)) {
             let arrival = self.arrivals.get(&drop.rel).copied().unwrap_or(Arrival::Listed);
@@ -286,7 +289,8 @@ impl<'d> Daemon<'d> {
         }
         self.arrivals.clear();
         if self.config.mode.is_dry_run() {
-            ready.retain(|drop| !self.dry_told.contains(&drop.rel));
+            self.dry_told.retain(|rel, _| waiting.contains(rel)); // what is dropped anew is told anew, and memory stays bounded
+            ready.retain(|drop| self.dry_told.get(&drop.rel).is_none_or(|told| !told.same_content(&drop.look)));
         }
         Ok(ready)
     }
@@ -336,7 +340,7 @@ impl<'d> Daemon<'d> {
                 let job = self.ingest.job_in_place(&path, true)?;
                 self.run(&[job])?;
             }
-            self.dry_told.insert(drop.rel.clone());
+            self.dry_told.insert(drop.rel.clone(), drop.look);
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ mod committer;
 pub(crate) mod cutter;
 mod delivery;
 mod ledger;
+mod mend;
 pub mod preview;
 mod reimport;
 mod source_file;

@@ -7,7 +7,7 @@
 //! use valhalla_ingest::Ingestion;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let mut ingestion = Ingestion::open("examples/leads.csv")?;
+//! let ingestion = Ingestion::open("examples/leads.csv")?;
 //! let leads = ingestion.leads().filter_map(Result::ok).count();
 //! assert_eq!(leads, 10);
 //! # Ok(())
@@ -41,4 +41,4 @@ pub mod render;
 pub mod risk;
 pub mod store;
 
-pub use ingestion::{Ingestion, IngestionError, OwnedLead, Rejected};
+pub use ingestion::{Ingestion, IngestionError, OwnedLead, Rejected, RowError};

@@ -28,7 +28,7 @@ const BESIDE: &[(&str, &str, &str)] = &[
 /// Rooms that may use less than their floor allows, and why.
 const ONLY: &[(&str, &[&str], &str)] = &[
     ("engine", &["engine"], "bytes in, values out"),
-    ("ingestion", &["engine"], "other programs get no store, folders or daemon with it"),
+    ("ingestion", &["engine", "ingest::cutter"], "other programs get no store, folders or daemon with it"),
 ];
 
 /// What has no business in the engine.
@@ -76,12 +76,14 @@ const RULES: &[Rule] = &[
             ("journal/audit.rs", "use super::super::inbox;"),
             ("clock.rs", "use super::config;"),
             ("ingestion.rs", "use crate::store::Store;"),
+            ("ingestion.rs", "use crate::ingest::{cutter::Cutter, Ingest};"),
             ("main.rs", "use crate::attic;"),
         ],
         kept: &[
             ("store/mod.rs", "use crate::{engine::{lead, rules::{self, Rules}}, journal};\nuse crate::durable::sync;"),
             ("journal/audit.rs", "// crate::daemon\nconst A: &str = \"crate::daemon\"; use super::report; use crate::journal::alert;"),
             ("engine/stages/outcome.rs", "use super::super::lead; use crate::engine::lead::Lead; mod tests { use super::*; }"),
+            ("ingestion.rs", "use crate::ingest::cutter::{Cutter, Cutting};"),
             ("main.rs", "fn main() { valhalla_ingest::cli::main() }"),
         ],
     },
@@ -194,7 +196,8 @@ fn no_rooms_go_round_in_a_circle() {
     assert_eq!(circle(&[("a", "b"), ("b", "c"), ("a", "c")]), [""; 0]);
 
     let sources = sources();
-    let uses = sources.iter().flat_map(|source| source.rooms_used().into_iter().map(|(_, to)| (source.room().to_owned(), to)));
+    let uses =
+        sources.iter().flat_map(|source| source.uses().into_iter().map(|(_, used)| (source.room().to_owned(), room_of(&used).to_owned())));
     let circle = self::circle(&uses.filter(|(from, to)| from != to && from != "lib").collect());
     assert!(circle.is_empty(), "rooms that use each other: {}", circle.join(", "));
 }
@@ -208,13 +211,14 @@ fn imports_that_do_not_go_down(source: &Source) -> Vec<Finding> {
         return Vec::new(); // the map names every room
     }
     let mut found = Vec::new();
-    for (line, to) in source.rooms_used() {
-        let what = match (floor_of(from), floor_of(&to)) {
+    for (line, used) in source.uses() {
+        let to = room_of(&used);
+        let only = ONLY.iter().find(|(room, ..)| *room == from);
+        let what = match (floor_of(from), floor_of(to)) {
             _ if from == to => continue,
             (_, None) => format!("{from} uses {to}, which is no room"),
-            _ if ONLY.iter().any(|(room, only, _)| *room == from && !only.contains(&to.as_str())) => {
-                let why = ONLY.iter().find(|(room, ..)| *room == from).map_or("", |(_, _, why)| why);
-                format!("{from} uses {to}, and may not: {why}")
+            _ if only.is_some_and(|(_, only, _)| !only.iter().any(|allowed| is_within(&used, allowed))) => {
+                format!("{from} uses {used}, and may not: {}", only.map_or("", |(.., why)| why))
             }
             (Some(own), Some(other)) if other < own => continue,
             (own, other) if own == other && BESIDE.iter().any(|(room, beside, _)| *room == from && *beside == to) => continue,
@@ -229,9 +233,7 @@ fn impurities(source: &Source) -> Vec<Finding> {
     if source.room() != "engine" {
         return Vec::new();
     }
-    let is_impure = |path: &str| {
-        IMPURE.iter().find(|impure| path == **impure || path.strip_prefix(**impure).is_some_and(|rest| rest.starts_with("::")))
-    };
+    let is_impure = |path: &str| IMPURE.iter().find(|impure| is_within(path, impure));
     let heads: BTreeSet<&str> = IMPURE.iter().map(|path| path.split("::").next().unwrap_or(path)).collect();
     let paths = heads.into_iter().flat_map(|head| paths(&source.code, head));
     paths.filter_map(|(line, path)| Some((line, format!("the engine uses {}", is_impure(&path)?)))).collect()
@@ -280,6 +282,11 @@ fn silent_oks(source: &Source) -> Vec<Finding> {
     let is_silent = |at: usize| !source.text[at..].lines().next().is_some_and(|rest| rest.contains("//"));
     let silent = code.match_indices(".ok();").filter(|(at, _)| is_dropped(*at) && is_silent(*at));
     silent.map(|(at, _)| (line_at(code, at), ".ok(); without a word on why the error does not matter".to_owned())).collect()
+}
+
+/// Whether this path is that one, or something in it.
+fn is_within(path: &str, outer: &str) -> bool {
+    path.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
 fn floor_of(room: &str) -> Option<usize> {
@@ -333,18 +340,23 @@ impl Source {
         self.path.split('/').next().map_or("", |name| name.trim_end_matches(".rs"))
     }
 
-    /// Every room that a path in this file names, and where.
-    fn rooms_used(&self) -> Vec<(usize, String)> {
+    /// Every path of ours in this file from its room on, and where: `store::leads::LeadWriter`.
+    fn uses(&self) -> Vec<(usize, String)> {
         let depth = self.path.trim_end_matches("/mod.rs").trim_end_matches(".rs").split('/').count();
         let from_root = ["crate", "valhalla_ingest"].into_iter().flat_map(|head| paths(&self.code, head));
-        let from_root = from_root.filter_map(|(line, path)| Some((line, path.split("::").nth(1)?.to_owned())));
+        let from_root = from_root.filter_map(|(line, path)| Some((line, path.split_once("::")?.1.to_owned())));
         let upwards = paths(&self.code, "super").into_iter().filter_map(|(line, path)| {
             let supers = path.split("::").take_while(|part| *part == "super").count();
-            let to = path.split("::").nth(supers)?;
-            (supers >= depth && floor_of(to).is_some()).then(|| (line, to.to_owned()))
+            let used = path.split("::").skip(supers).collect::<Vec<_>>().join("::");
+            (supers >= depth && floor_of(room_of(&used)).is_some()).then_some((line, used))
         });
-        from_root.chain(upwards).filter(|(_, to)| !matches!(to.as_str(), "self" | "*" | "")).collect()
+        from_root.chain(upwards).filter(|(_, used)| !matches!(room_of(used), "self" | "*" | "")).collect()
     }
+}
+
+/// `store` of `store::leads::LeadWriter`.
+fn room_of(path: &str) -> &str {
+    path.split("::").next().unwrap_or(path)
 }
 
 fn sources() -> Vec<Source> {

@@ -34,17 +34,19 @@ fn write_row(out: &mut impl Write, row: u64) -> io::Result<()> {
     let (given, family) = (dice.pick(&GIVEN), dice.pick(&FAMILY));
     let (domain, place, source, note) = (dice.pick(&DOMAINS), dice.pick(&PLACES), dice.pick(&SOURCES), dice.pick(&NOTES));
     let fault = fault(row);
-    let name = if fault < 5 { "" } else { given };
     let at = if (5..10).contains(&fault) { " at " } else { "@" };
-    write!(out, "{name}{family},lead.{row:x}{at}{domain},", family = if name.is_empty() { "" } else { family })?;
+    if fault >= 5 {
+        write!(out, "{given} {family}")?;
+    }
+    write!(out, ",lead.{row:x}{at}{domain},")?;
     match fault {
         10..15 => write!(out, "to be agreed")?,
         15..20 => write!(out, "-{}", 1 + dice.below(1000))?,
         _ if dice.below(5) == 0 => write!(out, "\"${},{:03}\"", 40 + dice.below(900), dice.below(1000))?,
         _ => write!(out, "{}.{:02}", 40_000 + dice.below(2_000_000), dice.below(100))?,
     }
-    let phone = format_args!("+1 {:03} 555 {:04}", 201 + dice.below(700), dice.below(10_000)).to_string();
-    writeln!(out, ",{place},{phone},{source},{},{note}", dice.below(7))
+    write!(out, ",{place},+1 {:03} 555 {:04},", 201 + dice.below(700), dice.below(10_000))?;
+    writeln!(out, "{source},{},{note}", dice.below(7))
 }
 
 /// 0 to 999; below 20 the row breaks a rule, in one of four ways.

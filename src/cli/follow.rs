@@ -10,6 +10,7 @@ use super::Trouble;
 use crate::clock;
 use crate::config::Config;
 use crate::durable;
+use crate::inbox::ignored_by_name;
 use crate::journal::Report;
 use crate::store::open_to_read;
 
@@ -23,7 +24,7 @@ pub(super) struct Dropped {
 pub(super) fn drop_copy(config: &Config, file: &Path) -> Result<Dropped, Trouble> {
     let inbox = &config.folders.inbox;
     let broken = |error: io::Error| Trouble::environment(format!("{}: {error}. The file could not be put into the inbox", inbox.display()));
-    let name = file.file_name().map_or_else(|| PathBuf::from("leads.csv"), PathBuf::from);
+    let name = name_to_drop(file);
     let staged = inbox.join(format!(".ingest-{}.part", uuid::Uuid::now_v7()));
     let since_ms = clock::now_ms();
     let copied = std::fs::copy(file, &staged).and_then(|_| File::open(&staged)).and_then(|copy| {
@@ -38,6 +39,15 @@ pub(super) fn drop_copy(config: &Config, file: &Path) -> Result<Dropped, Trouble
             let _ = std::fs::remove_file(&staged); // the first error is the one that matters
             Err(broken(error))
         }
+    }
+}
+
+/// A file's name, unless the daemon would leave a drop of that name alone: whoever names a file wants it taken.
+fn name_to_drop(file: &Path) -> PathBuf {
+    let name = file.file_name().unwrap_or_default();
+    match ignored_by_name(name) {
+        None if !name.is_empty() => PathBuf::from(name),
+        _ => PathBuf::from(format!("{}.csv", name.to_string_lossy().trim_start_matches(['.', '~', '$']))),
     }
 }
 

@@ -53,6 +53,12 @@ impl Ingest {
         let config = global.load()?;
         let reports = match RootLock::take(&config.root) {
             Ok(lock) => self.alone(global, &config, &lock)?,
+            Err(LockError::Held { .. }) if config.mode.is_dry_run() || daemon_is_dry(&config) => {
+                return Err(Trouble::environment(format!(
+                    "{}: a daemon works on this root, and a dry run cannot go through it. `valhalla check FILE` shows how a file would be read; or stop the daemon first",
+                    config.root.display()
+                )));
+            }
             Err(LockError::Held { .. }) if daemon_answers(&config) => self.through_daemon(global, &config)?,
             Err(error) => return Err(error.into()),
         };
@@ -136,6 +142,11 @@ impl Ingest {
 
 fn daemon_answers(config: &Config) -> bool {
     daemon::ask(&config.root, &json!({ "command": "status" })).is_ok_and(|reply| reply["ok"] == true)
+}
+
+/// Whether the daemon only tries: what is dropped then stays in the inbox.
+fn daemon_is_dry(config: &Config) -> bool {
+    daemon::ask(&config.root, &json!({ "command": "status" })).is_ok_and(|reply| reply["status"]["mode"] == "dry-run")
 }
 
 /// What was read and taken, in the original system's words.

@@ -71,7 +71,7 @@ impl Leads {
     pub(super) fn run(&self, global: &Global) -> Outcome {
         let config = global.load()?;
         let store = global.open_store(&config)?;
-        let query = self.query(&store)?;
+        let query = self.query(&store, global.json)?;
         let mut out = BufWriter::new(io::stdout().lock());
         match (global.json, self.format) {
             (true, None) => as_array(&config, &store, &query, &mut out)?,
@@ -83,7 +83,7 @@ impl Leads {
         Ok(Exit::Done)
     }
 
-    fn query(&self, store: &Store) -> Result<LeadQuery, Trouble> {
+    fn query(&self, store: &Store, as_json: bool) -> Result<LeadQuery, Trouble> {
         let since_ms = self.since.as_deref().map(|since| {
             clock::parse_ms(since)
                 .ok_or_else(|| Trouble::usage(format!("--since {since}: not a date; write 2026-11-01 or 2026-11-01T08:00:00Z")))
@@ -99,7 +99,7 @@ impl Leads {
             source: self.source.clone(),
             job_id: job_id.transpose()?,
             limit: self.limit,
-            best_first: matches!(self.format, None | Some(Format::Table)),
+            best_first: !as_json && matches!(self.format, None | Some(Format::Table)),
         })
     }
 }

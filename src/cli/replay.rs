@@ -48,8 +48,9 @@ impl Replay {
             .ok_or_else(|| Trouble::usage(format!("no job and no file '{}' is known; `valhalla reports` lists them", self.job)))?;
         let before: Report = serde_json::from_str(&job.report).map_err(|error| Trouble::environment(error.to_string()))?;
         drop(store);
-        let after = if self.apply { apply(global, &config, &before)? } else { look(&config, &before, archived_place(&job.moves))? };
-        tell(global, &before, &after, self.apply)?;
+        let apply_it = self.apply && !config.mode.is_dry_run();
+        let after = if apply_it { apply(global, &config, &before)? } else { look(&config, &before, archived_place(&job.moves))? };
+        tell(global, &before, &after, apply_it)?;
         Ok(Exit::Done)
     }
 }

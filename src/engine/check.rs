@@ -63,7 +63,8 @@ pub fn check(raw: &RawRow<'_>, plan: &Plan, rules: &Rules, issues: &mut Vec<RowI
     let (location, phone, source) = (text(Field::Location), text(Field::Phone), text(Field::Source));
     let texts = [&name, &address, &value, &location, &phone, &source];
 
-    for field in rules.columns.required.iter().filter(|field| texts[*field as usize].is_empty()) {
+    let is_missing = |field: &Field| texts[*field as usize].is_empty() && !is_filled(raw.record, plan, *field);
+    for field in rules.columns.required.iter().filter(is_missing) {
         row.issue(IssueCode::MissingField, plan.mapping.column_of(field), format!("Missing fields in lead data: ['{field}']"));
     }
     let address = row.address(&address);
@@ -99,6 +100,16 @@ pub fn check(raw: &RawRow<'_>, plan: &Plan, rules: &Rules, issues: &mut Vec<RowI
         }
     });
     true
+}
+
+/// Whether a field's cells hold anything at all, be it bytes that are not text, which has been said by then.
+fn is_filled(record: &ByteRecord, plan: &Plan, field: Field) -> bool {
+    let is_unreadable = |at: &usize| record.get(*at).is_some_and(|cell| std::str::from_utf8(cell).is_err());
+    match plan.mapping.from(field) {
+        FieldFrom::Nowhere => false,
+        FieldFrom::Column(at) => is_unreadable(at),
+        FieldFrom::Joined(parts, _) => parts.iter().any(is_unreadable),
+    }
 }
 
 /// A cell as text; `None` where it is absent or not text.
@@ -336,6 +347,7 @@ mod tests {
         let record = ByteRecord::from(vec![&b"A\xff"[..], b"a@b.co", b"5"]);
         let (mut issues, mut batch) = (Vec::new(), LeadBatch::default());
         assert!(!check(&RawRow { row: 1, line: 2, record: &record }, &plan, &Rules::default(), &mut issues, &mut batch));
-        assert!(issues.iter().any(|issue| issue.code == IssueCode::InvalidEncoding && issue.column == "name"));
+        let told: Vec<_> = issues.iter().map(|issue| (issue.code, issue.column.as_str())).collect();
+        assert_eq!(told, [(IssueCode::InvalidEncoding, "name")], "a cell that cannot be read is not missing");
     }
 }

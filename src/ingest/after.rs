@@ -93,7 +93,8 @@ impl Ingest {
         let claim = &delivery.claim;
         for (output, text) in delivery.moves.texts(&delivery.report, &delivery.facts) {
             // A text that was moved before a crash is not made again: beside the first it would look like somebody else's.
-            let is_moved = !claim.output(output).exists() && delivery.moves.place_of(output).is_some_and(|place| self.spool.path(place).exists());
+            let is_moved =
+                !claim.output(output).exists() && delivery.moves.place_of(output).is_some_and(|place| self.spool.path(place).exists());
             if claim.dir.exists() && !is_moved {
                 let written = self.spool.create_output(claim, output)?.write_all(text.as_bytes());
                 written.map_err(|source| Fatal::Machine { what: format!("writing {}", claim.output(output).display()), source })?;
@@ -131,7 +132,9 @@ impl Ingest {
 
     /// Finishes committed jobs and gathers the claims that have to be processed again.
     pub(super) fn recover(&mut self, start: Start) -> Result<Recovered, Fatal> {
+        let lost = self.lost_reports()?;
         self.publish()?;
+        self.write_again(&lost)?;
         let mut deliveries = Vec::new();
         for job in self.store.unfinished()? {
             let Ok(report) = serde_json::from_str::<Report>(&job.report) else { continue };
@@ -142,6 +145,9 @@ impl Ingest {
         }
         self.deliver(&deliveries)?;
         let mut recovered = Recovered { finished: deliveries.len(), ..Recovered::default() };
+        if self.config.mode.is_dry_run() {
+            return Ok(recovered); // a dry run moves nothing: what is claimed waits for the next start that is none
+        }
         for found in self.spool.claims()? {
             match found {
                 Found::Claim(claim) if self.store.knows(claim.job_id)? => tell_stray(&claim.dir, "its job is done"),

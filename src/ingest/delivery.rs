@@ -35,6 +35,11 @@ impl Moves {
         Self(steps.into_iter().filter_map(|(from, to)| Some(Move { from, to: to.clone()? })).collect())
     }
 
+    /// Where an output goes.
+    pub fn place_of(&self, output: Output) -> Option<&Place> {
+        self.0.iter().find(|step| step.from == Source::Output(output)).map(|step| &step.to)
+    }
+
     /// What would have to be chosen anew if a name were taken meanwhile.
     pub fn wants(&self) -> Wants {
         let has = |from| self.0.iter().any(|step| step.from == from);
