@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use crate::clock::{self, Stopwatch};
 use crate::config::{Config, Poll};
 use crate::durable::{self, Sync};
-use crate::inbox::{Arrival, Drop, Hint, Look, PollMode, Settle, SettleRules, Verdict, Watch, display_name};
+use crate::inbox::{Arrival, Drop, Hint, Look, PollMode, STATUS_FILE, Settle, SettleRules, Verdict, Watch, display_name};
 use crate::ingest::{Ended, Fatal, Ingest, Job, Recovered, Start, archived_place, finding_code};
 use crate::journal::{AlertCode, Report, snapshot};
 use crate::lock::{LockError, RootLock};
@@ -508,7 +508,7 @@ fn write_status(config: &Config, progress: &Progress, waiting: u64) {
 }
 
 fn status_path(config: &Config) -> PathBuf {
-    Path::join(&config.folders.processed, "_STATUS.txt")
+    config.folders.processed.join(STATUS_FILE)
 }
 
 fn wait_for_stop(shutdown: &Shutdown, ms: u64) {

@@ -89,14 +89,16 @@ fn what_is_no_list_fails_with_a_sentence() {
     root.assert_sound();
 }
 
+/// File, text, accepted, rejected, codes that must be told.
+type BadRows = (&'static str, Vec<u8>, u64, u64, &'static [&'static str]);
+
 #[test]
 fn rows_that_are_bad_leave_the_others_alone() {
     let root = Root::new();
     let _daemon = root.daemon();
     let field = "x".repeat(200_000);
     let wide = vec!["y"; 3000].join(",");
-    // File, text, accepted, rejected, codes that must be told.
-    let cases: Vec<(&str, Vec<u8>, u64, u64, &[&str])> = vec![
+    let cases: Vec<BadRows> = vec![
         ("unclosed.csv", b"name,email,value\nA,a@u.example,1\nB,\"b@u.example,2\nC,c@u.example,3\nD,d@u.example,4\n".to_vec(), 3, 1, &[]),
         ("unclosed-last.csv", b"name,email,value\nA,a@v.example,1\nB,b@v.example,\"2\n".to_vec(), 1, 1, &[]),
         ("ragged.csv", b"name,email,value\nA,a@r.example,1\nB,b@r.example\nC,c@r.example,3,4\nD,d@r.example,4,,\n".to_vec(), 2, 2, &["too_few_fields", "too_many_fields"]),

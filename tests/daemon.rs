@@ -375,12 +375,12 @@ fn assert_keys(value: &Value, keys: &[&str]) {
 fn a_drop_named_like_our_own_files_is_kept() {
     let root = Root::new();
     let drops = ["_STATUS.txt", "a.receipt.txt", "a.csv", "a.csv.error.txt", "a.rejects.csv", "a.leads.jsonl"];
-    for (number, name) in drops.iter().enumerate() {
-        root.drop_copied(name, format!("name,email,value\nO{number},o{number}@own.example,5\nbad,,x\n"));
-    }
     let moved = root.write("outside/_STATUS.txt", "name,email,value\nMoved,moved@own.example,5\n");
     root.run(&["ingest", "--move", moved.to_str().expect("UTF-8")]).exits(0);
     let first = root.reports().pop().expect("a report");
+    for (number, name) in drops.iter().enumerate() {
+        root.drop_copied(name, format!("name,email,value\nO{number},o{number}@own.example,5\nbad,,x\n"));
+    }
     let daemon = root.daemon();
     let reports = root.wait_reports(drops.len() + 1);
     wait_for("the status file", || root.text("processed/_STATUS.txt").starts_with("Running"));

@@ -145,3 +145,34 @@ impl Root {
         if self.has("valhalla.db") { self.leads().len() } else { 0 }
     }
 }
+
+/// What a killed run left claimed must not be lost to a dry run in between.
+#[test]
+fn a_dry_run_leaves_claims_for_the_next_start() {
+    let root = Root::new();
+    let claimed = ".claimed/01a208be-db1d-70d1-ab0d-24f4f3deddd1/one.csv";
+    root.write(claimed, "name,email,value\nOne,one@claim.example,5\n");
+    let file = root.write("outside/good.csv", TEN);
+    root.run(&["--dry-run", "ingest", file.to_str().expect("UTF-8")]).exits(0);
+    assert!(root.has(claimed), "{:?}", tree(&root.path("")).iter().map(|found| &found.0).collect::<Vec<_>>());
+    let daemon = root.daemon_with(&["--dry-run"], &[]);
+    root.assert_dry("marker.csv");
+    assert!(root.has(claimed));
+    daemon.stop();
+    fs::remove_file(root.path("inbox/marker.csv")).expect("remove");
+    let _daemon = root.daemon();
+    wait_for("the claimed file", || root.has("processed/one.csv"));
+    root.wait_idle();
+    assert_eq!(root.leads().len(), 1);
+    root.assert_sound();
+}
+
+#[test]
+fn a_dry_replay_applies_nothing() {
+    let root = Root::new();
+    let file = root.write("outside/mixed.csv", "name,email,value\nA,a@replay.example,5\nB,b@replay.example,\n");
+    root.run(&["ingest", "--move", file.to_str().expect("UTF-8")]).exits(0);
+    root.configure("[columns]\nrequired = [\"email\"]\n");
+    root.run(&["--dry-run", "replay", "mixed.csv", "--apply"]).exits(0);
+    assert_eq!((root.leads().len(), root.reports().len()), (1, 1));
+}

@@ -45,7 +45,9 @@ fn records(text: &str, delimiter: u8) -> Vec<Vec<String>> {
 /// The same records as a spreadsheet would save them.
 fn saved(records: &[Vec<String>], delimiter: u8) -> String {
     let mut writer = csv::WriterBuilder::new().flexible(true).delimiter(delimiter).from_writer(Vec::new());
-    records.iter().for_each(|record| writer.write_record(record).expect("write"));
+    for record in records {
+        writer.write_record(record).expect("write");
+    }
     String::from_utf8(writer.into_inner().expect("flush")).expect("UTF-8")
 }
 
@@ -111,7 +113,7 @@ fn fixed_row_by_row_until_all_are_resolved() {
     wait_for("our unedited copies leave failed/", || !root.has("failed/list.rejects.csv") && !root.has("failed/list.rejects-2.csv"));
     assert_eq!(names_in(&root.path("failed")), Vec::<String>::new());
     let kept: Vec<String> =
-        names_in(&root.path("processed")).into_iter().filter(|name| name.contains("rejects") && name.ends_with(".csv")).collect();
+        names_in(&root.path("processed")).into_iter().filter(|name| name.contains("rejects") && !name.contains(".txt")).collect();
     assert_eq!(kept.len(), 4, "both drops and both of our copies: {kept:?}");
     assert!(kept.iter().any(|name| root.text(Path::new("processed").join(name)) == ours), "our copy as it was: {kept:?}");
     assert_eq!(root.leads().len(), 6);
@@ -140,7 +142,7 @@ fn nothing_changed_is_said_and_gives_no_new_file() {
     let texts: String = ["failed", "processed"]
         .iter()
         .flat_map(|folder| names_in(&root.path(folder)).into_iter().map(move |name| (folder, name)))
-        .filter(|(_, name)| name.starts_with("list.rejects") && name.ends_with(".txt"))
+        .filter(|(_, name)| name.starts_with("list.rejects") && name.contains(".txt"))
         .map(|(folder, name)| root.text(Path::new(folder).join(name)))
         .collect();
     assert!(texts.contains("Nothing in it was changed"), "{texts}");

@@ -49,7 +49,7 @@ fn drop_two_hundred(root: &Root, large_rows: u64) -> Expected {
                 }
             }
             _ => {
-                let rows: String = (0..10).map(|row| format!("N{row},n{row}-{number}@kill.example,{}\n", row + 1)).collect();
+                let rows = support::joined(0..10, |row| format!("N{row},n{row}-{number}@kill.example,{}\n", row + 1));
                 put(format!("good-{number}.csv"), &format!("name,email,value\n{rows}"), "processed");
                 expected.emails.extend((0..10).map(|row| format!("n{row}-{number}@kill.example")));
                 expected.rows += 10;
@@ -156,11 +156,13 @@ fn assert_torn_only_at_the_end(root: &Root) {
     }
 }
 
+/// What was done to a journal, in words and in bytes.
+type Damage = (&'static str, Box<dyn Fn(&[u8]) -> Vec<u8>>);
+
 #[test]
 fn torn_and_cut_journals_are_healed_at_start() {
     let ends = |whole: &[u8], lines: usize| whole.split_inclusive(|byte| *byte == b'\n').take(lines).map(<[u8]>::len).sum::<usize>();
-    type Damage<'d> = (&'d str, Box<dyn Fn(&[u8]) -> Vec<u8>>);
-    let damages: Vec<Damage<'_>> = vec![
+    let damages: Vec<Damage> = vec![
         ("torn in the last line", Box::new(|whole| whole[..whole.len() - 40].to_vec())),
         ("its newline cut", Box::new(|whole| whole[..whole.len() - 1].to_vec())),
         ("the last line gone", Box::new(move |whole| whole[..ends(whole, 4)].to_vec())),

@@ -11,7 +11,7 @@ use super::{Exit, Global, Outcome, Trouble, print_json};
 use crate::config::Config;
 use crate::engine::chunk::{Context, Parents};
 use crate::engine::learned::Learned;
-use crate::engine::plan::{self, Plan};
+use crate::engine::plan::{self, FileError, Plan};
 use crate::engine::rules::Rules;
 use crate::inbox::display_name;
 use crate::ingest::preview::{Preview, Seen, preview};
@@ -62,15 +62,12 @@ impl Check {
         let mut exit = Exit::Done;
         let mut told = Vec::new();
         for file in &self.files {
-            match self.one(global, &config, &rules, file)? {
-                Some(summary) => {
-                    if self.strict && summary["rows"]["rejected"] != 0 {
-                        exit = Exit::Failed;
-                    }
-                    told.push(summary);
-                }
-                None => exit = Exit::Failed,
+            let summary = self.one(global, &config, &rules, file)?;
+            let is_rejected = summary["rows"]["rejected"].as_u64() > Some(0);
+            if summary.get("error").is_some() || (self.strict && is_rejected) {
+                exit = Exit::Failed;
             }
+            told.push(summary);
         }
         if global.json && self.emit.is_none() {
             print_json(&told)?;
@@ -78,32 +75,20 @@ impl Check {
         Ok(exit)
     }
 
-    /// One file; `None` when it would go to `failed/`.
-    fn one(
-        &self,
-        global: &Global,
-        config: &Arc<Config>,
-        rules: &Rules,
-        file: &std::path::Path,
-    ) -> Result<Option<serde_json::Value>, Trouble> {
+    /// One file, with an `error` when it would go to `failed/`.
+    fn one(&self, global: &Global, config: &Arc<Config>, rules: &Rules, file: &std::path::Path) -> Result<serde_json::Value, Trouble> {
         let name = display_name(std::path::Path::new(file.file_name().unwrap_or(file.as_os_str())));
         let bytes = crate::ingest::preview::open(file).map_err(|error| Trouble::environment(format!("{}: {error}", file.display())))?;
         if self.emit == Some(Emit::Csv) {
             let mut out = BufWriter::new(io::stdout().lock());
             let emitted = crate::ingest::preview::emit_csv(bytes, rules, &mut out)?;
             out.flush()?;
-            return Ok(emitted.map_err(|error| eprintln!("[ERROR] {}", error.sentence(&name))).ok().map(|()| json!({})));
+            return Ok(emitted.map_or_else(|error| refused(&name, &error), |()| json!({})));
         }
         let source = self.source.as_deref().unwrap_or("csv");
         let plan = match plan::decide(&bytes.head, bytes.is_whole, rules, source) {
             Ok(plan) => plan,
-            Err(error) => {
-                eprintln!("[ERROR] {}", error.sentence(&name));
-                if global.json {
-                    print_json(&json!([{ "file": name, "error": error.sentence(&name), "code": error.code }]))?;
-                }
-                return Ok(None);
-            }
+            Err(error) => return Ok(refused(&name, &error)),
         };
         let learned = Learned::none();
         let now = crate::clock::rfc3339(crate::clock::now_ms());
@@ -134,8 +119,15 @@ impl Check {
         if self.emit.is_none() && !global.json {
             print!("{}", page(&name, &plan, &found));
         }
-        Ok(Some(summary(&name, &plan, &found)))
+        Ok(summary(&name, &plan, &found))
     }
+}
+
+/// Says why a file would go to `failed/`.
+fn refused(name: &str, error: &FileError) -> serde_json::Value {
+    let sentence = error.sentence(name);
+    eprintln!("[ERROR] {sentence}");
+    json!({ "file": name, "error": sentence, "code": error.code })
 }
 
 fn summary(name: &str, plan: &Plan, found: &Preview) -> serde_json::Value {

@@ -690,6 +690,9 @@ impl Spool {
     }
 }
 
+/// In `processed/`, what the daemon says of itself. It is replaced again and again, so no original may have its name.
+pub const STATUS_FILE: &str = "_STATUS.txt";
+
 /// Counts one death that we caused against the claim, so that a drop that kills us is set aside in the end.
 ///
 /// It only creates an empty file, and so can be called from a panic hook or the watchdog of a stalled worker. Returns how
@@ -948,7 +951,8 @@ impl Spool {
     }
 
     fn is_free(&self, reserved: &Reservations, place: &Place) -> Result<bool, SpoolError> {
-        Ok(!reserved.taken.contains(place) && !exists(&self.path(place))?)
+        let is_ours = place.folder == Folder::Processed && place.rel == Path::new(STATUS_FILE);
+        Ok(!is_ours && !reserved.taken.contains(place) && !exists(&self.path(place))?)
     }
 
     fn source_of(claim: &Claim, from: Source) -> PathBuf {

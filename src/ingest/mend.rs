@@ -33,8 +33,8 @@ impl Ingest {
         for record in journal::read(logs, Journal::Reports)? {
             let record = record?;
             let job = if record.state == State::Whole { job_of(&record.bytes) } else { None };
-            if let Some(job) = job.map(|job| self.store.job(job)).transpose()?.flatten() {
-                last = job.seq;
+            if let Some(known) = job.map(|job| self.store.job(job)).transpose()?.flatten() {
+                last = known.seq;
             }
         }
         let waiting: HashSet<Uuid> = waiting.iter().filter_map(|line| job_of(&line.bytes)).collect();

@@ -193,7 +193,7 @@ impl Root {
 
     /// How many whole lines `reports.jsonl` has; quicker than reading them.
     pub fn reports_whole(&self) -> usize {
-        fs::read(self.path("logs/reports.jsonl")).map_or(0, |bytes| bytes.iter().filter(|byte| **byte == b'\n').count())
+        fs::read(self.path("logs/reports.jsonl")).map_or(0, |bytes| memchr::memchr_iter(b'\n', &bytes).count())
     }
 
     /// Codes of all alerts so far.
@@ -370,6 +370,11 @@ pub fn comes_true(within: Duration, mut condition: impl FnMut() -> bool) -> bool
         }
         std::thread::park_timeout(Duration::from_millis(5));
     }
+}
+
+/// A text made of one part for each number.
+pub fn joined(numbers: std::ops::Range<u64>, part: impl Fn(u64) -> String) -> String {
+    numbers.fold(String::new(), |text, number| text + &part(number))
 }
 
 /// The names in a folder, sorted; none when there is no folder.
