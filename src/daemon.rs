@@ -6,7 +6,7 @@
 mod talk;
 
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 use crate::clock::{self, Stopwatch};
 use crate::config::{Config, Poll};
 use crate::durable::{self, Sync};
-use crate::inbox::{Arrival, Drop, Hint, Look, PollMode, STATUS_FILE, Settle, SettleRules, Verdict, Watch, display_name};
-use crate::ingest::{Ended, Fatal, Ingest, Job, Recovered, Start, archived_place, finding_code};
+use crate::inbox::{Arrival, Drop, Hint, Look, PollMode, STATUS_FILE, Settle, SettleRules, Verdict, Watch, display_name, path_text};
+use crate::ingest::{Ended, Fatal, Ingest, Job, Notice, Recovered, Start, Wait, archived_place, finding_code};
 use crate::journal::{AlertCode, Report, snapshot};
 use crate::lock::{LockError, RootLock};
 use crate::progress::Progress;
@@ -34,6 +34,8 @@ const PAUSE_MS: u64 = 2000;
 const PAUSE_MS_MAX: u64 = 16_000;
 /// How long a drop that could not be taken is left alone.
 const REFUSED_MS: u64 = 30_000;
+/// Between two tries of a drop that keeps failing for no fault of its own.
+const DOUBTFUL_MS: u64 = 60_000;
 /// Failures in a row of the store, the journals or the folders after which the daemon ends.
 const FAILURES_MAX: u32 = 3;
 /// Between two writings of `_STATUS.txt` when nothing changes.
@@ -118,15 +120,14 @@ pub fn run(config: &Arc<Config>, shutdown: &Shutdown) -> Result<(), DaemonError>
 
 /// Opens, works, and opens anew after trouble, until asked to end or until trouble does not end.
 fn work(config: &Arc<Config>, progress: &Arc<Progress>, shutdown: &Shutdown, mut start: Start) -> Result<(), DaemonError> {
-    let mut failures = 0;
-    let mut pause_ms = PAUSE_MS;
+    let mut trouble = Trouble { failures: 0, pause_ms: PAUSE_MS };
     let mut told = Vec::new();
     loop {
         let result = Ingest::open(Arc::clone(config), Arc::clone(progress), Arc::clone(&shutdown.stop), "daemon", start).and_then(
             |(ingest, recovered)| {
                 let mut daemon = Daemon::new(config, progress, shutdown, ingest, recovered);
                 daemon.ingest.raise(&std::mem::take(&mut told))?;
-                daemon.rounds(&mut failures)?;
+                daemon.rounds(&mut trouble)?;
                 daemon.end()
             },
         );
@@ -139,22 +140,28 @@ fn work(config: &Arc<Config>, progress: &Arc<Progress>, shutdown: &Shutdown, mut
             tracing::error!(%fatal, "paused");
             progress.pause(Some("disk full".to_owned()));
             if told.is_empty() {
-                told.push((AlertCode::DiskFull, fatal.to_string()));
+                told.push(Notice::new(AlertCode::DiskFull, fatal.to_string()));
             }
         } else {
-            failures += 1;
-            tracing::error!(%fatal, failures, "trouble; opening everything anew");
-            told.push((AlertCode::StoreFault, fatal.to_string()));
-            if failures >= FAILURES_MAX {
+            trouble.failures += 1;
+            tracing::error!(%fatal, failures = trouble.failures, "trouble; opening everything anew");
+            told.push(Notice::new(AlertCode::StoreFault, fatal.to_string()));
+            if trouble.failures >= FAILURES_MAX {
                 return Err(fatal.into());
             }
         }
         write_status(config, progress, 0);
-        wait_for_stop(shutdown, pause_ms);
-        pause_ms = (pause_ms * 2).min(PAUSE_MS_MAX);
+        wait_for_stop(shutdown, trouble.pause_ms);
+        trouble.pause_ms = (trouble.pause_ms * 2).min(PAUSE_MS_MAX);
         start = Start::Again;
         progress.pause(None);
     }
+}
+
+/// Trouble with the machine, until a round goes well.
+struct Trouble {
+    failures: u32,
+    pause_ms: u64,
 }
 
 struct Daemon<'d> {
@@ -175,6 +182,9 @@ struct Daemon<'d> {
     dry_told: HashMap<PathBuf, Look>,
     /// Drops that could not be taken, and when to try again.
     refused: HashMap<PathBuf, u64>,
+    /// Trouble met while a command was answered.
+    fatal: Option<Fatal>,
+    doubtful_at: u64,
     look_again_at: Option<u64>,
     status_at: u64,
     snapshot_at: u64,
@@ -199,6 +209,8 @@ impl<'d> Daemon<'d> {
             doubtful: recovered.doubtful,
             dry_told: HashMap::new(),
             refused: HashMap::new(),
+            fatal: None,
+            doubtful_at: 0,
             look_again_at: None,
             status_at: 0,
             snapshot_at: 0,
@@ -208,16 +220,19 @@ impl<'d> Daemon<'d> {
     }
 
     /// Rounds until asked to end.
-    fn rounds(&mut self, failures: &mut u32) -> Result<(), Fatal> {
+    fn rounds(&mut self, trouble: &mut Trouble) -> Result<(), Fatal> {
         self.watch_inbox()?;
         tracing::info!(root = %self.config.root.display(), mode = self.config.mode.as_str(), "running");
         self.write_snapshots(true);
         while !self.shutdown.is_stopping() {
             self.round()?;
             self.ingest.tell_folded(false)?;
-            *failures = 0;
+            *trouble = Trouble { failures: 0, pause_ms: PAUSE_MS };
             self.keep_time();
             self.wait();
+            if let Some(fatal) = self.fatal.take() {
+                return Err(fatal);
+            }
         }
         Ok(())
     }
@@ -239,7 +254,8 @@ impl<'d> Daemon<'d> {
             }
             self.take(&ready)?;
         }
-        if !self.doubtful.is_empty() && !self.shutdown.is_stopping() {
+        let is_due = self.clock.elapsed_ms() >= self.doubtful_at;
+        if is_due && !self.doubtful.is_empty() && !self.shutdown.is_stopping() {
             let job = self.doubtful.remove(0);
             self.run(&[job])?;
             self.look_again_at = Some(self.clock.elapsed_ms()); // whatever was dropped meanwhile goes before the next of them
@@ -263,15 +279,16 @@ impl<'d> Daemon<'d> {
         for ignored in scan.ignored.iter().filter(|ignored| ignored.first_time) {
             tracing::info!(file = %display_name(&ignored.path), why = %ignored.why, "ignored");
             if ignored.why.is_alert() {
-                alerts.push((AlertCode::NotARegularFile, format!("{}: {}", display_name(&ignored.path), ignored.why)));
+                let detail = format!("{}: {}", display_name(&ignored.path), ignored.why);
+                alerts.push(Notice::about(AlertCode::NotARegularFile, path_text(&ignored.path), detail));
             }
         }
         for finding in self.ingest.spool().take_findings() {
             tracing::warn!(%finding);
-            alerts.push((finding_code(&finding), finding.to_string()));
+            alerts.push(Notice::new(finding_code(&finding), finding.to_string()));
         }
         if scan.inbox_changed {
-            alerts.push((AlertCode::InboxReplaced, "the inbox was removed, renamed or mounted over; it is watched anew".to_owned()));
+            alerts.push(Notice::new(AlertCode::InboxReplaced, "the inbox was removed, renamed or mounted over; it is watched anew"));
         }
         self.ingest.raise(&alerts)?;
         self.settle.forget_missing(scan.drops.iter().map(|drop| drop.rel.as_path()));
@@ -307,7 +324,7 @@ impl<'d> Daemon<'d> {
             self.progress.wait(rest.len() as u64);
             for (rel, why) in claimed.refused {
                 tracing::warn!(file = %display_name(&rel), why, "cannot take this file, trying again later");
-                self.ingest.raise(&[(AlertCode::StoreFault, why)])?;
+                self.ingest.raise(&[Notice::about(AlertCode::StoreFault, path_text(&rel), why)])?;
                 self.refused.insert(rel, self.clock.elapsed_ms() + REFUSED_MS);
             }
             if !claimed.jobs.is_empty() {
@@ -324,6 +341,12 @@ impl<'d> Daemon<'d> {
                 Ended::Done(report) => {
                     self.progress.end(&report);
                     self.snapshot_due = true;
+                }
+                Ended::Waits { file, why, again: Some(job) } if why.is_lasting() => {
+                    let code = if matches!(why, Wait::NoRoom(_)) { AlertCode::DiskFull } else { AlertCode::StoreFault };
+                    self.ingest.raise(&[Notice::about(code, file, why.to_string())])?;
+                    self.doubtful.push(*job);
+                    self.doubtful_at = self.clock.elapsed_ms() + DOUBTFUL_MS;
                 }
                 Ended::Waits { again: Some(job), .. } => self.again.push(*job),
                 Ended::Waits { .. } => {}
@@ -366,7 +389,7 @@ impl<'d> Daemon<'d> {
                 if let Some(warning) = watch.warning() {
                     tracing::warn!(warning, "polling instead");
                     let detail = warning.to_owned();
-                    self.ingest.raise(&[(AlertCode::WatcherDegraded, detail)])?;
+                    self.ingest.raise(&[Notice::new(AlertCode::WatcherDegraded, detail)])?;
                 }
                 self.watch = Some(watch);
             }
@@ -384,6 +407,7 @@ impl<'d> Daemon<'d> {
         let snapshot_at = self.snapshot_due.then_some(self.snapshot_at + SNAPSHOT_MS);
         let due = [
             self.refused.values().min().copied(),
+            (!self.doubtful.is_empty()).then_some(self.doubtful_at),
             self.settle.next_deadline(),
             self.look_again_at.take(),
             Some(now + scan_ms),
@@ -421,9 +445,19 @@ impl<'d> Daemon<'d> {
     /// Does for a command what only the writer may do.
     fn answer(&mut self, request: &Value) -> Value {
         let done = match request["command"].as_str() {
+            Some("replay") if self.config.mode.is_dry_run() => {
+                Err("the daemon makes a dry run and stores nothing: restart it without".to_owned())
+            }
             Some("replay") => {
                 let asked = request["rules"].as_str().unwrap_or_default();
-                replay(&mut self.ingest, request["job"].as_str().unwrap_or_default(), Some(asked))
+                match replay(&mut self.ingest, request["job"].as_str().unwrap_or_default(), Some(asked)) {
+                    Ok(replayed) => replayed,
+                    Err(fatal) => {
+                        let told = fatal.to_string();
+                        self.fatal = Some(fatal);
+                        Err(told)
+                    }
+                }
             }
             other => Err(format!("unknown command {}", other.unwrap_or("(none)"))),
         };
@@ -472,29 +506,33 @@ impl<'d> Daemon<'d> {
     }
 }
 
-/// Takes the archived file of a job in again, under today's rules; `rules` is the version that the caller expects.
+/// Takes the archived file of a job in again, under today's rules; `rules` is the version that the caller expects. Inside,
+/// a sentence for whoever asked.
 ///
 /// # Errors
-/// A sentence for whoever asked.
-pub fn replay(ingest: &mut Ingest, job: &str, rules: Option<&str>) -> Result<Report, String> {
-    let past =
-        ingest.store().find_job(job).map_err(|error| error.to_string())?.ok_or_else(|| format!("no job or file '{job}' is known"))?;
-    let report: Report = serde_json::from_str(&past.report).map_err(|error| error.to_string())?;
+/// [`Fatal`].
+pub fn replay(ingest: &mut Ingest, job: &str, rules: Option<&str>) -> Result<Result<Report, String>, Fatal> {
+    let Some(past) = ingest.store().find_job(job)? else { return Ok(Err(format!("no job or file '{job}' is known"))) };
+    let report: Report = match serde_json::from_str(&past.report) {
+        Ok(report) => report,
+        Err(error) => return Ok(Err(format!("its report cannot be read: {error}"))),
+    };
     if rules.is_some_and(|asked| asked != ingest.rules_for(Some(&report.source)).version) {
-        return Err("the daemon works with other rules than valhalla.toml has now: restart it, then apply".to_owned());
+        return Ok(Err("the daemon works with other rules than valhalla.toml has now: restart it, then apply".to_owned()));
     }
-    let place =
-        archived_place(&past.moves).ok_or_else(|| format!("{} was never archived: its original stayed with its owner", report.file))?;
+    let Some(place) = archived_place(&past.moves) else {
+        return Ok(Err(format!("{} was never archived: its original stayed with its owner", report.file)));
+    };
     let archived = ingest.spool().path(&place);
     if !archived.exists() {
-        return Err(format!("{} is no longer in the archive", archived.display()));
+        return Ok(Err(format!("{} is no longer in the archive", archived.display())));
     }
-    let job = ingest.job_of_replay(&report, &archived).map_err(|error| error.to_string())?;
-    match ingest.run(&[job]).map_err(|error| error.to_string())?.pop() {
+    let job = ingest.job_of_replay(&report, &archived)?;
+    Ok(match ingest.run(&[job])?.pop() {
         Some(Ended::Done(report)) => Ok(*report),
         Some(Ended::Waits { file, why, .. }) => Err(format!("{file}: {why}")),
         None => Err("nothing was done".to_owned()),
-    }
+    })
 }
 
 /// `processed/_STATUS.txt`: whether anything is taken in, for people who only see the shared folders.

@@ -33,9 +33,11 @@ use self::after::Delivery;
 use self::committer::{Committer, TakeError, TakenIn};
 use self::delivery::Moves;
 pub use self::delivery::archived_place;
+pub use self::ledger::Notice;
 pub(crate) use self::ledger::finding_code;
 use self::ledger::{Raised, file_alerts};
 use self::reimport::Returned;
+pub(crate) use self::source_file::sha256_of;
 use self::source_file::{SourceFile, Unopened};
 use self::stream::{Cutoff, Streamed, Width};
 use crate::clock::{self, Stopwatch};
@@ -47,12 +49,12 @@ use crate::engine::plan::{self, FileError, Plan};
 use crate::engine::rules::Rules;
 use crate::inbox::{self, Claim, Drop, DropKind, Layout, Look, Output, Spool, SpoolError, display_name, look_of, path_text};
 use crate::journal::report::{Fate, Kind};
-use crate::journal::{self, Action, Alert, AlertCode, Folding, Journal, JournalError, Journals, Report};
+use crate::journal::{self, Action, Alert, AlertCode, Journal, JournalError, Journals, Report};
 use crate::lock::RootLock;
 use crate::progress::Progress;
 use crate::render::lead_json;
 use crate::render::receipt::{self, Facts};
-use crate::store::jobs::{Earlier, JobRecord};
+use crate::store::jobs::{Earlier, JobRecord, RowList};
 use crate::store::{Group, Store, StoreError};
 
 /// A file that is larger than its head is a group of its own.
@@ -65,8 +67,6 @@ const CHECKPOINT_BYTES: u64 = 16 << 20;
 const POISON_DEATHS: u32 = 3;
 /// Starts that found a job unfinished after which it is taken last and alone, with an alert.
 const UNFINISHED_STARTS: u32 = 3;
-/// Repeats of an alert within so many milliseconds are told in one later line.
-const FOLDING_MS: i64 = 10 * 60 * 1000;
 /// Room that a large job needs on the store's disk, in multiples of the file.
 const ROOM_FACTOR: u64 = 4;
 
@@ -82,16 +82,6 @@ pub enum Fatal {
     /// A folder could not be used.
     #[error("{0}")]
     Spool(#[from] SpoolError),
-    /// There is not enough room for the file at hand.
-    #[error("{path}: {free_mib} MiB free, {need_mib} MiB needed for the next file. Free some space; intake goes on by itself")]
-    Room {
-        /// Where.
-        path: String,
-        /// What there is.
-        free_mib: u64,
-        /// What it takes.
-        need_mib: u64,
-    },
     /// The machine failed at something else.
     #[error("{what}: {source}. Check the disk and the permissions of the root")]
     Machine {
@@ -107,8 +97,7 @@ impl Fatal {
     #[must_use]
     pub fn is_full(&self) -> bool {
         match self {
-            Self::Room { .. }
-            | Self::Store(StoreError::Full { .. })
+            Self::Store(StoreError::Full { .. })
             | Self::Journal(JournalError::Full { .. })
             | Self::Spool(SpoolError::OutOfSpace { .. }) => true,
             Self::Machine { source, .. } => matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded),
@@ -137,15 +126,52 @@ pub struct Job {
 pub enum Ended {
     /// It came to its end; here is the line in `reports.jsonl`.
     Done(Box<Report>),
-    /// It waits: changed or gone while it was read, or we were asked to stop. Nothing of it has happened.
+    /// It waits, and nothing of it has happened.
     Waits {
         /// As in the report.
         file: String,
         /// In a few words.
-        why: &'static str,
+        why: Wait,
         /// The claimed drop, when it is to be tried again from where it lies.
         again: Option<Box<Job>>,
     },
+}
+
+/// Why a drop waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wait {
+    /// Somebody removed it.
+    Gone,
+    /// Somebody wrote to it while it was read.
+    Changed,
+    /// We were asked to stop.
+    Stopped,
+    /// The program failed at it.
+    Failed,
+    /// It cannot be read to its end: its disk or share is in trouble, not our own.
+    Unreadable(String),
+    /// It does not fit on the store's disk; others may.
+    NoRoom(String),
+}
+
+impl Wait {
+    /// Whether trying again at once is pointless, and would keep others waiting.
+    #[must_use]
+    pub fn is_lasting(&self) -> bool {
+        matches!(self, Self::Unreadable(_) | Self::NoRoom(_))
+    }
+}
+
+impl std::fmt::Display for Wait {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Gone => f.write_str("it is gone"),
+            Self::Changed => f.write_str("it changed while it was read"),
+            Self::Stopped => f.write_str("we were asked to stop"),
+            Self::Failed => f.write_str("the program failed at it"),
+            Self::Unreadable(why) | Self::NoRoom(why) => f.write_str(why),
+        }
+    }
 }
 
 /// The one writer of a root: owns the folders, the store and the journals.
@@ -160,7 +186,6 @@ pub struct Ingest {
     progress: Arc<Progress>,
     stop: Arc<AtomicBool>,
     actor: &'static str,
-    folding: Folding,
 }
 
 /// How a root comes to be opened.
@@ -234,18 +259,7 @@ impl Ingest {
         let store = Store::open(&config.store.path, u32::try_from(config.store.cache_mb).unwrap_or(u32::MAX))?;
         store.checkpoint(0)?; // must succeed before anything is published: it proves that the disk takes our writes
         let journals = Journals::open(&folders.logs, 0o640)?;
-        let mut ingest = Self {
-            config,
-            spool,
-            store,
-            journals,
-            learned: Learned::none(),
-            rules: HashMap::new(),
-            progress,
-            stop,
-            actor,
-            folding: Folding::new(FOLDING_MS),
-        };
+        let mut ingest = Self { config, spool, store, journals, learned: Learned::none(), rules: HashMap::new(), progress, stop, actor };
         if is_new {
             ingest.adopt_journals()?;
         }
@@ -371,7 +385,7 @@ impl Ingest {
                 }
                 Outcome::Waits(why) => {
                     group.roll_back()?;
-                    let again = self.give_back(job, why)?;
+                    let again = self.give_back(job, &why)?;
                     ended.push(Ended::Waits { file: job.file.clone(), why, again });
                 }
             }
@@ -396,35 +410,40 @@ impl Ingest {
             );
             return self.fail(group, &Begun::of(job), &poison, Some(AlertCode::PoisonedFile));
         }
-        std::panic::catch_unwind(AssertUnwindSafe(|| self.take_file(group, job))).unwrap_or_else(|_| {
+        let taken = std::panic::catch_unwind(AssertUnwindSafe(|| self.take_file(group, job))).unwrap_or_else(|_| {
             let deaths = inbox::mark_death(&job.claim.dir);
             tracing::error!(job_id = %job.job_id, ?deaths, "a fault of the program: the file is set aside and tried again");
-            Ok(Outcome::Waits("the program failed at it"))
-        })
+            Err(Hitch::Waits(Wait::Failed))
+        });
+        match taken {
+            Ok(outcome) => Ok(outcome),
+            Err(Hitch::Waits(why)) => Ok(Outcome::Waits(why)),
+            Err(Hitch::Fatal(fatal)) => Err(fatal),
+        }
     }
 
     /// claim → plan → chunks → committer, for one file.
-    fn take_file(&self, group: &Group<'_>, job: &Job) -> Result<Outcome, Fatal> {
+    fn take_file(&self, group: &Group<'_>, job: &Job) -> Result<Outcome, Hitch> {
         let mut rules = self.rules_for(job.source.as_deref());
         let begun = Begun { rules: rules.version.clone(), ..Begun::of(job) };
         self.progress.begin(&job.file);
         if job.kind == DropKind::Bundle {
             let what = "this is a folder that a program shows as one document (such as Numbers), not a CSV file";
             let error = FileError::new("not_a_csv", what, "In that program choose File > Export To > CSV and drop that");
-            return self.fail(group, &begun, &error, None);
+            return Ok(self.fail(group, &begun, &error, None)?);
         }
         let mut file = match SourceFile::open(&job.path) {
             Ok(file) => file,
-            Err(Unopened::Gone) => return Ok(Outcome::Waits("it is gone")),
-            Err(Unopened::Unreadable(error)) => return self.fail(group, &begun, &error, None),
-            Err(Unopened::Machine(source)) => return Err(Fatal::Machine { what: format!("reading {}", job.file), source }),
+            Err(Unopened::Gone) => return Err(Hitch::Waits(Wait::Gone)),
+            Err(Unopened::Unreadable(error)) => return Ok(self.fail(group, &begun, &error, None)?),
+            Err(Unopened::Machine(source)) => return Err(unreadable(source)),
         };
-        let mut begun = Begun { bytes: file.len(), inode: file.inode(), ..begun };
+        let mut begun = Begun { bytes: file.len(), look: Some(file.look()), ..begun };
         self.progress.expect(file.len());
         if begun.bytes > rules.limits.file_bytes {
             let what = format!("it has {} bytes, more than the {} allowed", begun.bytes, rules.limits.file_bytes);
             let error = FileError::new("file_too_large", what, "Split it, or raise file_bytes under [limits]");
-            return self.fail(group, &begun, &error, None);
+            return Ok(self.fail(group, &begun, &error, None)?);
         }
         let mut decided = plan::decide(&file.head, file.is_whole(), &rules, &begun.source);
         let returned = match &decided {
@@ -441,20 +460,22 @@ impl Ingest {
         let plan = match decided {
             Ok(plan) => plan,
             Err(error) => {
-                begun.sha256 = Some(hash(&mut file, job)?);
-                return self.fail(group, &begun, &error, None);
+                begun.sha256 = Some(file.sha256().map_err(unreadable)?);
+                require_unchanged(&file)?;
+                return Ok(self.fail(group, &begun, &error, None)?);
             }
         };
 
         // A file can only be a duplicate of one that has its length: most are never read twice.
         if !job.dry_run && job.replays.is_none() && self.store.has_length(begun.bytes)? {
-            let sha256 = hash(&mut file, job)?;
+            let sha256 = file.sha256().map_err(unreadable)?;
             if let Some(earlier) = self.store.same_content(begun.bytes, &sha256, &begun.source, &rules.version)? {
                 begun.sha256 = Some(sha256);
-                return self.duplicate(group, &begun, &earlier);
+                require_unchanged(&file)?;
+                return Ok(self.duplicate(group, &begun, &earlier)?);
             }
         }
-        self.check_room(begun.bytes)?;
+        self.require_room(begun.bytes)?;
         self.commit_rows(group, begun, file, &plan, &rules, &returned)
     }
 
@@ -467,7 +488,7 @@ impl Ingest {
         plan: &Plan,
         rules: &Rules,
         returned: &Returned,
-    ) -> Result<Outcome, Fatal> {
+    ) -> Result<Outcome, Hitch> {
         let job = begun.job;
         let seq = group.next_seq()?;
         let (job_id, ingested_at) = (job.job_id.to_string(), clock::rfc3339(begun.started_at_ms));
@@ -493,21 +514,21 @@ impl Ingest {
         });
         let streamed: Streamed = match streamed {
             Ok(streamed) => streamed,
-            Err(Cutoff::Stopped) => return Ok(Outcome::Waits("we were asked to stop")),
-            Err(Cutoff::Read(source)) => return Err(Fatal::Machine { what: format!("reading {}", job.file), source }),
-            Err(Cutoff::Sink(TakeError::Fatal(fatal))) => return Err(fatal),
+            Err(Cutoff::Stopped) => return Err(Hitch::Waits(Wait::Stopped)),
+            Err(Cutoff::Read(source)) => return Err(unreadable(source)),
+            Err(Cutoff::Sink(TakeError::Fatal(fatal))) => return Err(Hitch::Fatal(fatal)),
             Err(Cutoff::Sink(TakeError::File(error))) => {
                 std::mem::drop(committer);
                 group.roll_back()?;
                 group.savepoint()?;
                 self.spool.clear_outputs(&job.claim)?;
-                return self.fail(group, &begun, &error, None);
+                return Ok(self.fail(group, &begun, &error, None)?);
             }
         };
-        let is_same = file.is_unchanged().map_err(|source| Fatal::Machine { what: format!("looking at {}", job.file), source })?;
-        if !is_same || streamed.bytes != begun.bytes {
-            return Ok(Outcome::Waits("it changed while it was read"));
+        if streamed.bytes != begun.bytes {
+            return Err(Hitch::Waits(Wait::Changed));
         }
+        require_unchanged(&file)?;
         let begun = Begun { sha256: Some(streamed.sha256), ..begun };
         let taken = committer.finish()?;
         if job.dry_run {
@@ -515,7 +536,7 @@ impl Ingest {
             group.savepoint()?;
             self.spool.clear_outputs(&job.claim)?;
         }
-        self.conclude(group, seq, &begun, plan, rules, taken, returned, &file)
+        Ok(self.conclude(group, seq, &begun, plan, rules, taken, returned, &file)?)
     }
 
     /// The fate of a file whose rows were read: its report, alerts, names and record.
@@ -531,7 +552,7 @@ impl Ingest {
         returned: &Returned,
         file: &SourceFile,
     ) -> Result<Outcome, Fatal> {
-        let TakenIn { mut tally, rejects } = taken;
+        let TakenIn { mut tally, rejects, rejected_rows } = taken;
         let job = begun.job;
         let rows = tally.rows();
         assert!(rows.conserved(), "every row has exactly one end: {rows:?}");
@@ -562,14 +583,8 @@ impl Ingest {
             group.remember_dry_run(job.path.as_os_str().as_encoded_bytes(), &identity)?;
         }
         let alerts = file_alerts(&report, &tally, rules, plan.reimport);
-        let record = Record {
-            begun,
-            seq: Some(seq),
-            rejects_digest: Some(tally.rejects_digest),
-            rejects_sha256: rejects,
-            alerts,
-            look: Some(file.look()),
-        };
+        let record =
+            Record { begun, seq: Some(seq), rejects_digest: Some(tally.rejects_digest), rejects_sha256: rejects, alerts, rejected_rows };
         self.record(group, &record, report, tally.facts)
     }
 
@@ -589,7 +604,7 @@ impl Ingest {
         }
         self.record(
             group,
-            &Record { begun, seq: None, rejects_digest: None, rejects_sha256: None, alerts, look: None },
+            &Record { begun, seq: None, rejects_digest: None, rejects_sha256: None, alerts, rejected_rows: RowList::default() },
             report,
             Facts::default(),
         )
@@ -604,7 +619,7 @@ impl Ingest {
             Facts { duplicate_of: Some(receipt::Earlier { file: earlier.file.clone(), at_ms: earlier.started_at_ms }), ..Facts::default() };
         self.record(
             group,
-            &Record { begun, seq: None, rejects_digest: None, rejects_sha256: None, alerts: Vec::new(), look: None },
+            &Record { begun, seq: None, rejects_digest: None, rejects_sha256: None, alerts: Vec::new(), rejected_rows: RowList::default() },
             report,
             facts,
         )
@@ -658,7 +673,9 @@ impl Ingest {
                 source: report.source.clone(),
                 bytes: begun.bytes,
                 sha256: begun.sha256,
-                inode: begun.inode,
+                inode: begun.look.map_or(0, |look| look.ino),
+                leads_kept: self.config.store.leads,
+                rejected_rows: record.rejected_rows.clone(),
                 rules: begun.rules.clone(),
                 learned: self.learned.version,
                 started_at_ms: begun.started_at_ms,
@@ -671,18 +688,18 @@ impl Ingest {
                 report: String::from_utf8(line).expect("JSON is UTF-8"),
             },
         )?;
-        Ok(Outcome::Recorded(Box::new(Delivery { claim: job.claim.clone(), names, moves, report, facts, look: record.look })))
+        Ok(Outcome::Recorded(Box::new(Delivery { claim: job.claim.clone(), names, moves, report, facts, look: begun.look })))
     }
 
     /// Nothing of the job has happened: the drop goes back to the inbox, or stays claimed when we stop.
-    fn give_back(&self, job: &Job, why: &'static str) -> Result<Option<Box<Job>>, Fatal> {
-        tracing::info!(file = %display_name(&job.claim.rel), why, "not taken now");
+    fn give_back(&self, job: &Job, why: &Wait) -> Result<Option<Box<Job>>, Fatal> {
+        tracing::info!(file = %display_name(&job.claim.rel), %why, "not taken now");
         self.spool.clear_outputs(&job.claim)?;
         if job.stays {
             self.spool.remove_claims(&[self.spool.finish(&job.claim, &[])?]);
             return Ok(None);
         }
-        let stays_claimed = self.stop.load(Ordering::Relaxed) || inbox::deaths(&job.claim) > 0;
+        let stays_claimed = self.stop.load(Ordering::Relaxed) || inbox::deaths(&job.claim) > 0 || why.is_lasting();
         if stays_claimed {
             return Ok(Some(Box::new(job.clone())));
         }
@@ -734,16 +751,18 @@ impl Ingest {
     }
 
     /// A large job is one transaction: it must fit on the store's disk before it begins.
-    fn check_room(&self, bytes: u64) -> Result<(), Fatal> {
+    fn require_room(&self, bytes: u64) -> Result<(), Hitch> {
         if bytes < GROUP_BYTES / 2 {
             return Ok(());
         }
         let dir = self.store.path().parent().unwrap_or(self.store.path());
-        let stat = rustix::fs::statvfs(dir)
-            .map_err(|error| Fatal::Machine { what: format!("{}: asking for free space", dir.display()), source: error.into() })?;
+        let asked = rustix::fs::statvfs(dir);
+        let stat =
+            asked.map_err(|error| Fatal::Machine { what: format!("{}: asking for free space", dir.display()), source: error.into() })?;
         let (free, need) = (stat.f_bavail * stat.f_frsize, bytes.saturating_mul(ROOM_FACTOR));
         if free < need {
-            return Err(Fatal::Room { path: dir.display().to_string(), free_mib: free >> 20, need_mib: need >> 20 });
+            let why = format!("{} MiB are free in {}, {} MiB are needed for it", free >> 20, dir.display(), need >> 20);
+            return Err(Hitch::Waits(Wait::NoRoom(why)));
         }
         Ok(())
     }
@@ -777,7 +796,8 @@ struct Begun<'j> {
     parent: Option<Uuid>,
     rules: String,
     bytes: u64,
-    inode: u64,
+    /// The file as it is at opening.
+    look: Option<Look>,
     sha256: Option<[u8; 32]>,
     started_at_ms: i64,
     stopwatch: Stopwatch,
@@ -791,7 +811,7 @@ impl<'j> Begun<'j> {
             parent: job.replays,
             rules: String::new(),
             bytes: 0,
-            inode: 0,
+            look: job.path.symlink_metadata().ok().map(|metadata| look_of(&metadata)),
             sha256: None,
             started_at_ms: clock::now_ms(),
             stopwatch: Stopwatch::start(),
@@ -810,10 +830,28 @@ impl<'j> Begun<'j> {
     }
 }
 
+/// Why a drop does not come to its end now.
+enum Hitch {
+    Fatal(Fatal),
+    Waits(Wait),
+}
+
+impl<E: Into<Fatal>> From<E> for Hitch {
+    fn from(error: E) -> Self {
+        Self::Fatal(error.into())
+    }
+}
+
+/// Reading the drop failed: that is its own trouble, and keeps no other drop waiting.
+#[allow(clippy::needless_pass_by_value)] // as map_err hands it over
+fn unreadable(error: io::Error) -> Hitch {
+    Hitch::Waits(Wait::Unreadable(format!("it cannot be read ({error})")))
+}
+
 /// What one drop comes to inside the transaction.
 enum Outcome {
     Recorded(Box<Delivery>),
-    Waits(&'static str),
+    Waits(Wait),
 }
 
 /// What the record of a job needs beside its report.
@@ -823,11 +861,12 @@ struct Record<'b> {
     rejects_digest: Option<u64>,
     rejects_sha256: Option<[u8; 32]>,
     alerts: Vec<Raised>,
-    look: Option<Look>,
+    rejected_rows: RowList,
 }
 
-fn hash(file: &mut SourceFile, job: &Job) -> Result<[u8; 32], Fatal> {
-    file.sha256().map_err(|source| Fatal::Machine { what: format!("reading {}", job.file), source })
+/// What was read must be what is there: a writer may have gone on meanwhile.
+fn require_unchanged(file: &SourceFile) -> Result<(), Hitch> {
+    if file.is_unchanged().map_err(unreadable)? { Ok(()) } else { Err(Hitch::Waits(Wait::Changed)) }
 }
 
 fn fate_name(fate: Fate) -> &'static str {

@@ -3,11 +3,15 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::journal::{Report, Severity};
+use crate::journal::{Folding, Report, Severity};
 
-/// Figures that move while work goes on.
-#[derive(Debug, Default)]
+/// Repeats of an alert within so many milliseconds are told in one later line.
+const FOLDING_MS: i64 = 10 * 60 * 1000;
+
+/// Figures that move while work goes on; they outlive the opening anew after trouble.
+#[derive(Debug)]
 pub struct Progress {
+    folding: Mutex<Folding>,
     bytes_done: AtomicU64,
     bytes_total: AtomicU64,
     rows_done: AtomicU64,
@@ -47,7 +51,25 @@ pub struct Look {
     pub state: State,
 }
 
+impl Default for Progress {
+    fn default() -> Self {
+        Self {
+            folding: Mutex::new(Folding::new(FOLDING_MS)),
+            bytes_done: AtomicU64::default(),
+            bytes_total: AtomicU64::default(),
+            rows_done: AtomicU64::default(),
+            alerts: Default::default(),
+            state: Mutex::default(),
+        }
+    }
+}
+
 impl Progress {
+    /// The alerts whose repeats are being gathered.
+    pub(crate) fn folding(&self) -> MutexGuard<'_, Folding> {
+        self.folding.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A file begins.
     pub fn begin(&self, file: &str) {
         self.lock().file = Some(file.to_owned());

@@ -4,9 +4,7 @@
 //! somebody's hand and only the record speaks); or *broken*. Reads only, and may run beside the daemon.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io;
-use std::path::Path;
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -14,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Exit, Global, Outcome, Trouble, print_json};
 use crate::config::Config;
-use crate::ingest::archived_place;
+use crate::ingest::{archived_place, sha256_of};
 use crate::journal::{self, Journal, Report, hex};
 use crate::render::console::{self, thousands};
 use crate::store::Store;
@@ -57,8 +55,10 @@ impl Audit {
     pub(super) fn run(&self, global: &Global) -> Outcome {
         let config = global.load()?;
         let store = global.open_store(&config)?;
+        let moment = store.snapshot()?; // journals are read after it: they may have more, never less
+        let head = store.outbox()?.is_empty().then(|| store.head(Journal::Audit)).transpose()?;
+        let rows_held = store.rows_held()?;
         let mut lines = report_lines(&config)?;
-        let held = store.rows_held()?;
         let mut counts = [0u64; 3];
         let mut listed = Vec::new();
         let mut in_progress = 0u64;
@@ -68,15 +68,21 @@ impl Audit {
                 lines.remove(&job.job_id.to_string());
                 return Ok(());
             }
-            let finding = examine(&config, &job, &mut lines, held.get(&job.seq).copied());
+            let finding = examine(&config, &job, &mut lines, rows_held.get(&job.seq).copied());
             counts[finding.verdict as usize] += 1;
             if (self.all || finding.verdict != Verdict::Proven) && listed.len() < LISTED {
                 listed.push(finding);
             }
             Ok::<(), Trouble>(())
         })?;
-        let unknown: Vec<String> = lines.into_keys().collect();
-        let chain = chain(&config, &store)?;
+        drop(moment);
+        let mut unknown = Vec::new();
+        for job in lines.into_keys() {
+            if store.find_job(&job)?.is_none() {
+                unknown.push(job); // not even one that was committed meanwhile
+            }
+        }
+        let chain = chain(&config, &store, head)?;
         store.verify()?;
         let holds = counts[Verdict::Broken as usize] == 0 && unknown.is_empty() && chain["holds"] == true;
         let told: Vec<Value> = listed
@@ -137,7 +143,7 @@ fn examine(config: &Config, job: &PastJob, lines: &mut HashMap<String, (u32, [u8
         why.push(format!("its rows do not add up: {rows:?}"));
     }
     let expected = if report.dry_run { (0, 0) } else { (rows.accepted_new, rows.accepted_updated) };
-    if config.store.leads && held.unwrap_or((0, 0)) != expected {
+    if job.leads_kept && held.unwrap_or((0, 0)) != expected {
         why.push(format!("the store holds {:?} rows of it (new, known), its report says {expected:?}", held.unwrap_or((0, 0))));
     }
     match archived(config, job) {
@@ -163,29 +169,17 @@ fn archived(config: &Config, job: &PastJob) -> io::Result<Option<bool>> {
     let Some(place) = archived_place(&job.moves) else { return Ok(None) };
     let path = config.folders.path(place.folder.as_str()).join(&place.rel);
     let Some(expected) = job.sha256 else { return path.symlink_metadata().map(|_| Some(true)) };
-    Ok(Some(hash(&path)? == expected))
+    Ok(Some(sha256_of(&path)? == expected))
 }
 
-fn hash(path: &Path) -> io::Result<[u8; 32]> {
-    let mut hasher = Sha256::new();
-    let mut file = File::open(path)?;
-    let mut buffer = vec![0; 1 << 18];
-    loop {
-        match io::Read::read(&mut file, &mut buffer)? {
-            0 => return Ok(hasher.finalize().into()),
-            read => hasher.update(&buffer[..read]),
-        }
-    }
-}
-
-fn chain(config: &Config, store: &Store) -> Result<Value, Trouble> {
+fn chain(config: &Config, store: &Store, head: Option<journal::Head>) -> Result<Value, Trouble> {
     let broken = |error: journal::JournalError| Trouble::environment(error.to_string());
-    let is_quiet = store.outbox()?.is_empty();
-    let head = store.head(Journal::Audit)?;
     let records = journal::read(&config.folders.logs, Journal::Audit).map_err(broken)?;
-    let verdict = journal::verify_chain(records, is_quiet.then_some(&head)).map_err(broken)?;
+    // An entry may have come in since the head was looked at: then only the chain itself is held against it.
+    let head = head.filter(|head| store.head(Journal::Audit).is_ok_and(|now| now == *head));
+    let verdict = journal::verify_chain(records, head.as_ref()).map_err(broken)?;
     let faults: Vec<String> = verdict.faults.iter().map(ToString::to_string).collect();
-    Ok(json!({ "holds": verdict.holds(), "lines": verdict.lines, "faults": faults, "last": hex(&head.last_hash) }))
+    Ok(json!({ "holds": verdict.holds(), "lines": verdict.lines, "faults": faults, "last": head.map(|head| hex(&head.last_hash)) }))
 }
 
 fn page(result: &Value, listed: &[Finding]) -> String {

@@ -2,22 +2,32 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Trouble;
-use crate::clock;
 use crate::config::Config;
 use crate::durable;
 use crate::inbox::ignored_by_name;
+use crate::inbox::{Look, look_of};
 use crate::journal::Report;
 use crate::store::open_to_read;
 
 /// A copy of a file, in the inbox of a running daemon.
 pub(super) struct Dropped {
     inode: u64,
-    since_ms: i64,
+    /// The last job before it was dropped.
+    seq: i64,
+    /// The original as it was when it was copied.
+    look: Look,
+}
+
+impl Dropped {
+    /// Whether the original is still what was copied.
+    pub(super) fn is_still(&self, original: &Path) -> bool {
+        original.metadata().is_ok_and(|metadata| look_of(&metadata) == self.look)
+    }
 }
 
 /// Copies a file into the inbox under a name that is not taken, so that it appears there whole.
@@ -26,15 +36,18 @@ pub(super) fn drop_copy(config: &Config, file: &Path) -> Result<Dropped, Trouble
     let broken = |error: io::Error| Trouble::environment(format!("{}: {error}. The file could not be put into the inbox", inbox.display()));
     let name = name_to_drop(file);
     let staged = inbox.join(format!(".ingest-{}.part", uuid::Uuid::now_v7()));
-    let since_ms = clock::now_ms();
+    let seq = open_to_read(&config.store.path)?.last_seq()?;
+    let look = look_of(&file.metadata().map_err(broken)?);
     let copied = std::fs::copy(file, &staged).and_then(|_| File::open(&staged)).and_then(|copy| {
+        // The daemon may be another user, who has the inbox's group.
+        copy.set_permissions(PermissionsExt::from_mode(0o640))?;
         copy.sync_all()?;
         let inode = copy.metadata()?.ino();
         place(inbox, &staged, &name)?;
         Ok(inode)
     });
     match copied {
-        Ok(inode) => Ok(Dropped { inode, since_ms }),
+        Ok(inode) => Ok(Dropped { inode, seq, look }),
         Err(error) => {
             let _ = std::fs::remove_file(&staged); // the first error is the one that matters
             Err(broken(error))
@@ -87,7 +100,7 @@ fn place(inbox: &Path, staged: &Path, name: &Path) -> io::Result<PathBuf> {
 pub(super) fn report_of(config: &Config, dropped: &Dropped, mut look: impl FnMut() -> bool) -> Result<Report, Trouble> {
     let store = open_to_read(&config.store.path)?;
     loop {
-        if let Some(job) = store.job_of_inode(dropped.inode, dropped.since_ms)?.filter(|job| job.done) {
+        if let Some(job) = store.job_of_inode(dropped.inode, dropped.seq)?.filter(|job| job.done) {
             return serde_json::from_str(&job.report)
                 .map_err(|error| Trouble::environment(format!("a report in the store cannot be read: {error}")));
         }

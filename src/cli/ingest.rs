@@ -13,7 +13,7 @@ use super::leads::Restaging;
 use super::{Exit, Global, Outcome, Trouble, follow, print_json};
 use crate::config::{Config, LogLevel};
 use crate::daemon;
-use crate::ingest::{Ended, Ingest as Writer, Start};
+use crate::ingest::{Ended, Ingest as Writer, Start, Wait};
 use crate::journal::Report;
 use crate::journal::report::Fate;
 use crate::lock::{LockError, RootLock};
@@ -51,7 +51,7 @@ impl Ingest {
             return Err(refusal);
         }
         let config = global.load()?;
-        let reports = match RootLock::take(&config.root) {
+        let (reports, trouble) = match RootLock::take(&config.root) {
             Ok(lock) => self.alone(global, &config, &lock)?,
             Err(LockError::Held { .. }) if config.mode.is_dry_run() || daemon_is_dry(&config) => {
                 return Err(Trouble::environment(format!(
@@ -59,11 +59,14 @@ impl Ingest {
                     config.root.display()
                 )));
             }
-            Err(LockError::Held { .. }) if daemon_answers(&config) => self.through_daemon(global, &config)?,
+            Err(LockError::Held { .. }) if daemon_answers(&config) => self.through_daemon(global, &config),
             Err(error) => return Err(error.into()),
         };
         if global.json {
             print_json(&reports)?;
+        }
+        if let Some(trouble) = trouble {
+            return Err(trouble);
         }
         let is_failed = reports.iter().any(|report| report.fate == Fate::Failed);
         let is_rejected = reports.iter().any(|report| report.rows.rejected > 0);
@@ -71,7 +74,7 @@ impl Ingest {
     }
 
     /// We are the writer.
-    fn alone(&self, global: &Global, config: &Arc<Config>, lock: &RootLock) -> Result<Vec<Report>, Trouble> {
+    fn alone(&self, global: &Global, config: &Arc<Config>, lock: &RootLock) -> Result<(Vec<Report>, Option<Trouble>), Trouble> {
         let _log = logging::start(global.console_level(LogLevel::Warn), Some((&config.folders.logs, &config.log)))
             .map_err(|error| Trouble::environment(format!("{}: {error}", config.folders.logs.display())))?;
         global.tell(&format!("root: {}", config.root.display()));
@@ -82,14 +85,31 @@ impl Ingest {
             global.tell("finishing a file of an interrupted run first");
             writer.run(&[job])?;
         }
-        let mut reports = Vec::with_capacity(self.files.len());
-        for file in &self.files {
+        let told = self.each(|file| {
             let report = self.take_one(global, config, &mut writer, &progress, file)?;
             tell_report(global, config, writer.store(), &report)?;
-            reports.push(report);
-        }
+            Ok(report)
+        });
         writer.close()?;
-        Ok(reports)
+        Ok(told)
+    }
+
+    /// Every file in turn. One that waits does not keep the others; trouble with the machine ends it, and is told after
+    /// what was done.
+    fn each(&self, mut take: impl FnMut(&Path) -> Result<Report, Trouble>) -> (Vec<Report>, Option<Trouble>) {
+        let (mut reports, mut worst) = (Vec::with_capacity(self.files.len()), None::<Trouble>);
+        for file in &self.files {
+            match take(file) {
+                Ok(report) => reports.push(report),
+                Err(trouble) if trouble.exit == Exit::Environment => return (reports, Some(trouble)),
+                Err(trouble) => {
+                    if let Some(before) = worst.replace(trouble) {
+                        eprintln!("[ERROR] {}", before.text);
+                    }
+                }
+            }
+        }
+        (reports, worst)
     }
 
     fn take_one(
@@ -115,28 +135,29 @@ impl Ingest {
         match ended?.pop() {
             Some(Ended::Done(report)) => Ok(*report),
             Some(Ended::Waits { why, .. }) => {
-                Err(Trouble { exit: Exit::Failed, text: format!("{}: {why}; nothing of it was taken. Try again", file.display()) })
+                let exit = if why == Wait::Failed { Exit::Bug } else { Exit::Failed };
+                Err(Trouble { exit, text: format!("{}: {why}; nothing of it was taken. Try again", file.display()) })
             }
             None => Err(Trouble::environment(format!("{}: nothing was done", file.display()))),
         }
     }
 
     /// The daemon is the writer: the files are dropped into its inbox and followed.
-    fn through_daemon(&self, global: &Global, config: &Arc<Config>) -> Result<Vec<Report>, Trouble> {
+    fn through_daemon(&self, global: &Global, config: &Arc<Config>) -> (Vec<Report>, Option<Trouble>) {
         global.tell(&format!("root: {} (through the running daemon)", config.root.display()));
-        let mut reports = Vec::with_capacity(self.files.len());
-        for file in &self.files {
+        self.each(|file| {
             global.tell(&console::starting(&file.display().to_string()));
             let dropped = follow::drop_copy(config, file)?;
             let report = follow::report_of(config, &dropped, || daemon_answers(config))?;
-            if self.moves {
+            if self.moves && !dropped.is_still(file) {
+                global.tell(&format!("{}: it was written to meanwhile and stays here; what was copied has been taken", file.display()));
+            } else if self.moves {
                 std::fs::remove_file(file)
                     .map_err(|error| Trouble::environment(format!("{}: {error}; it was taken, but stays here", file.display())))?;
             }
             tell_report(global, config, &open_to_read(&config.store.path)?, &report)?;
-            reports.push(report);
-        }
-        Ok(reports)
+            Ok(report)
+        })
     }
 }
 

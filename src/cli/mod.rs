@@ -117,6 +117,8 @@ enum Exit {
     Usage = 2,
     /// Folders, disk, permissions, another instance; `status`: not running.
     Environment = 3,
+    /// A fault of the program.
+    Bug = 70,
 }
 
 /// Why a command could not do its work: the sentence for people and the code for programs.

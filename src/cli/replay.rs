@@ -98,7 +98,7 @@ fn apply(global: &Global, config: &Arc<Config>, before: &Report) -> Result<Value
             for job in recovered.again.into_iter().chain(recovered.doubtful) {
                 writer.run(&[job])?;
             }
-            let report = daemon::replay(&mut writer, &before.job_id, None).map_err(Trouble::environment)?;
+            let report = daemon::replay(&mut writer, &before.job_id, None)?.map_err(Trouble::environment)?;
             writer.close()?;
             serde_json::to_value(report).map_err(std::io::Error::from)?
         }

@@ -26,6 +26,9 @@ pub struct RawRow<'a> {
     pub record: &'a ByteRecord,
 }
 
+/// Issues of single cells told for one row; a row that has so many is not read cell by cell.
+const CELL_ISSUES_MAX: usize = 50;
+
 /// Whether every cell is empty: such a record is skipped and counts nowhere.
 #[must_use]
 pub fn is_blank(record: &ByteRecord) -> bool {
@@ -58,6 +61,9 @@ pub fn standard_source(cell: &str) -> Cow<'_, str> {
 pub fn check(raw: &RawRow<'_>, plan: &Plan, rules: &Rules, issues: &mut Vec<RowIssue>, batch: &mut LeadBatch) -> bool {
     let mut row = Row { raw, plan, rules, issues, found: 0 };
     row.check_shape();
+    if raw.record.len() > rules.limits.columns {
+        return false; // this is no row of a list: what stands in its cells is not looked at
+    }
     let text = |field| row_text(raw.record, plan, rules, field);
     let (name, address, value) = (text(Field::Name), text(Field::Email), text(Field::Value));
     let (location, phone, source) = (text(Field::Location), text(Field::Phone), text(Field::Source));
@@ -159,7 +165,17 @@ impl Row<'_, '_> {
             let message = format!("Too few fields: {width} cells for {expected} columns (is the line torn or split?)");
             self.issue(IssueCode::TooFewFields, "", message);
         }
+        if width > self.rules.limits.columns {
+            if width <= expected || self.found == 0 {
+                let message = format!("Too many fields: {width} cells, at most {} columns are allowed", self.rules.limits.columns);
+                self.issue(IssueCode::TooManyFields, "", message);
+            }
+            return;
+        }
         for (at, cell) in self.raw.record.iter().enumerate() {
+            if self.found >= CELL_ISSUES_MAX {
+                return;
+            }
             if cell.len() > self.rules.limits.field_bytes {
                 let message = format!("Field too long: {} bytes, at most {} are allowed", cell.len(), self.rules.limits.field_bytes);
                 self.issue(IssueCode::FieldTooLong, self.column_name(at), message);

@@ -147,11 +147,10 @@ impl IssueCounts {
     }
 
     fn add(&mut self, column: &str, code: IssueCode, count: u64, rows: impl Iterator<Item = u64>) {
-        let found = self.pairs.iter_mut().position(|pair| pair.code == code && pair.column == column);
+        let column = if self.pairs.len() < PAIRS { column } else { "" }; // more pairs than any header makes: by code only
+        let found = self.pairs.iter().position(|pair| pair.code == code && pair.column == column);
         let at = found.unwrap_or_else(|| {
-            if self.pairs.len() < PAIRS {
-                self.pairs.push(IssueCount { column: column.to_owned(), code, count: 0, rows: Vec::new() });
-            }
+            self.pairs.push(IssueCount { column: column.to_owned(), code, count: 0, rows: Vec::new() });
             self.pairs.len() - 1
         });
         let pair = &mut self.pairs[at];

@@ -6,10 +6,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::delivery::Moves;
+use super::ledger::Notice;
+use super::source_file::sha256_of;
 use super::{Fatal, Ingest, Recovered, Start, UNFINISHED_STARTS, fate_name, finding_code};
 use crate::clock;
 use crate::inbox::{self, Claim, DropKind, Finished, Found, Look, Names, Output, SpoolError, display_name, look_of};
@@ -69,7 +70,7 @@ impl Ingest {
             let is_changed = delivery.is_changed();
             finished.push(self.move_out(delivery)?);
             if is_changed {
-                changed.push((AlertCode::FileChangedAfterCommit, self.drop_anew(delivery)?));
+                changed.push(Notice::about(AlertCode::FileChangedAfterCommit, &delivery.report.file, self.drop_anew(delivery)?));
             }
             self.retire_rejects(&delivery.facts)?;
             log_end(&delivery.report);
@@ -120,7 +121,7 @@ impl Ingest {
         for (moves, sha256) in self.store.rejects_files(parent)? {
             let rejects = Moves::from_json(&moves).0.into_iter().find(|step| step.from == inbox::Source::Output(Output::Rejects));
             let Some(place) = rejects.map(|step| step.to) else { continue };
-            let is_ours = std::fs::read(self.spool.path(&place)).is_ok_and(|bytes| <[u8; 32]>::from(Sha256::digest(bytes)) == sha256);
+            let is_ours = sha256_of(&self.spool.path(&place)).is_ok_and(|hash| hash == sha256);
             if is_ours && let Err(error) = self.spool.retire(&place) {
                 tracing::warn!(%error, "a resolved rejects file stays in failed/");
             }
@@ -200,7 +201,7 @@ impl Ingest {
                 entry.detail.insert("program".to_owned(), json!(env!("CARGO_PKG_VERSION")));
             })?;
         }
-        if unfinished > 0 {
+        if unfinished > 0 && start != Start::Again {
             self.audit(&group, &at, Action::Recovered, |entry| {
                 entry.detail.insert("finished".to_owned(), json!(recovered.finished));
                 entry.detail.insert("again".to_owned(), json!(recovered.again.len() + recovered.doubtful.len()));

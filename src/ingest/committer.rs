@@ -1,8 +1,10 @@
 //! The committer: the one place where outcomes become rows in the store and lines in the rejects file, in the file's order.
 
+use std::collections::HashMap;
 use std::io::{BufWriter, Write};
 
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use super::tally::Tally;
 use super::{Begun, Fatal, Ingest, Job};
@@ -12,6 +14,7 @@ use crate::engine::plan::FileError;
 use crate::engine::rejects::{self, Origin, RowOf, row_digest};
 use crate::inbox::Output;
 use crate::store::Group;
+use crate::store::jobs::RowList;
 use crate::store::leads::{LeadWriter, Taken};
 
 /// The one place where outcomes become rows in the store and lines in the rejects file, in the order of the file.
@@ -25,12 +28,21 @@ pub(super) struct Committer<'c> {
     rejects: Option<(BufWriter<std::fs::File>, Sha256)>,
     leads_file: Option<BufWriter<std::fs::File>>,
     pub tally: Tally,
+    rejected_rows: RowList,
+    parents: HashMap<Uuid, Option<Parent>>,
+}
+
+/// An earlier job whose rejected rows come back.
+struct Parent {
+    seq: i64,
+    rejected: Vec<u64>,
 }
 
 /// What a whole file came to.
 pub(super) struct TakenIn {
     pub tally: Tally,
     pub rejects: Option<[u8; 32]>,
+    pub rejected_rows: RowList,
 }
 
 /// Why the committer cannot go on.
@@ -66,7 +78,19 @@ impl<'c> Committer<'c> {
             Some(_) => Some(ingest.create_leads_file(begun.job, names)?),
             None => None,
         };
-        Ok(Self { ingest, group, job: begun.job, seq, context, writer, rejects: None, leads_file, tally: Tally::new(context.plan) })
+        Ok(Self {
+            ingest,
+            group,
+            job: begun.job,
+            seq,
+            context,
+            writer,
+            rejects: None,
+            leads_file,
+            tally: Tally::new(context.plan),
+            rejected_rows: RowList::default(),
+            parents: HashMap::new(),
+        })
     }
 
     /// Takes one chunk's outcome in.
@@ -117,9 +141,16 @@ impl<'c> Committer<'c> {
         Ok(())
     }
 
-    /// A row that had been rejected came back and was taken.
-    pub(super) fn resolve(&self, origin: RowOf) -> Result<(), TakeError> {
-        if let Some(parent) = self.group.store().job(origin.job)? {
+    /// A row that had been rejected came back and was taken. A row that its job never rejected resolves nothing.
+    fn resolve(&mut self, origin: RowOf) -> Result<(), TakeError> {
+        if !self.parents.contains_key(&origin.job) {
+            let known = self.group.store().rejected_rows(origin.job)?;
+            let parent = known.map(|(seq, rows)| Parent { seq, rejected: rows.iter().collect() });
+            self.parents.insert(origin.job, parent);
+        }
+        if let Some(Some(parent)) = self.parents.get(&origin.job)
+            && parent.rejected.binary_search(&origin.row).is_ok()
+        {
             self.group.resolve(parent.seq, origin.row, self.seq)?;
         }
         Ok(())
@@ -130,7 +161,10 @@ impl<'c> Committer<'c> {
         let machine = |source| TakeError::Fatal(Fatal::Machine { what: "writing the rejects file".to_owned(), source });
         for (reject, before, after) in rejects.iter() {
             let row = match reject.origin {
-                Origin::Here(row) => RowOf { job: self.job.job_id, row: row + self.tally.rows },
+                Origin::Here(row) => {
+                    self.rejected_rows.push(row + self.tally.rows);
+                    RowOf { job: self.job.job_id, row: row + self.tally.rows }
+                }
                 Origin::Earlier(row) => row,
             };
             self.tally.rejected += 1;
@@ -166,6 +200,6 @@ impl<'c> Committer<'c> {
             }
             None => None,
         };
-        Ok(TakenIn { tally: self.tally, rejects })
+        Ok(TakenIn { tally: self.tally, rejects, rejected_rows: self.rejected_rows })
     }
 }

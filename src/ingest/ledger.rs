@@ -81,15 +81,43 @@ pub(crate) fn finding_code(finding: &Finding) -> AlertCode {
     }
 }
 
+/// Something to alert that belongs to no job. Repeats about the same file are folded, those about another are not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// What.
+    pub code: AlertCode,
+    /// The file it is about, as in a report.
+    pub file: Option<String>,
+    /// What exactly, in a sentence.
+    pub detail: String,
+}
+
+impl Notice {
+    /// About no file in particular.
+    #[must_use]
+    pub fn new(code: AlertCode, detail: impl Into<String>) -> Self {
+        Self { code, file: None, detail: detail.into() }
+    }
+
+    /// About a file.
+    #[must_use]
+    pub fn about(code: AlertCode, file: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { code, file: Some(file.into()), detail: detail.into() }
+    }
+}
+
 impl Ingest {
     /// Raises alerts that belong to no job; repeats are folded.
     ///
     /// # Errors
     /// [`Fatal`].
-    pub fn raise(&mut self, alerts: &[(AlertCode, String)]) -> Result<(), Fatal> {
+    pub fn raise(&mut self, notices: &[Notice]) -> Result<(), Fatal> {
         let now_ms = clock::now_ms();
-        let new = |(code, detail): &(AlertCode, String)| Alert::new(*code, &Uuid::now_v7().to_string(), &clock::rfc3339(now_ms), detail);
-        let told: Vec<Alert> = alerts.iter().filter_map(|alert| self.folding.offer(new(alert), now_ms)).collect();
+        let new = |notice: &Notice| Alert {
+            file: notice.file.clone(),
+            ..Alert::new(notice.code, &Uuid::now_v7().to_string(), &clock::rfc3339(now_ms), &notice.detail)
+        };
+        let told: Vec<Alert> = notices.iter().filter_map(|notice| self.progress.folding().offer(new(notice), now_ms)).collect();
         self.tell(&told)
     }
 
@@ -98,7 +126,7 @@ impl Ingest {
     /// # Errors
     /// [`Fatal`].
     pub fn tell_folded(&mut self, is_end: bool) -> Result<(), Fatal> {
-        let due = self.folding.due(if is_end { i64::MAX } else { clock::now_ms() });
+        let due = self.progress.folding().due(if is_end { i64::MAX } else { clock::now_ms() });
         self.tell(&due)
     }
 

@@ -38,14 +38,14 @@ impl Ingest {
             }
         }
         let waiting: HashSet<Uuid> = waiting.iter().filter_map(|line| job_of(&line.bytes)).collect();
-        let mut lost = Vec::new();
+        let mut gone = Vec::new();
         self.store.each_job(|job| {
             if job.seq > last && !waiting.contains(&job.job_id) {
-                lost.push(job.report);
+                gone.push(job.report);
             }
             Ok::<(), Fatal>(())
         })?;
-        Ok(lost)
+        Ok(gone)
     }
 
     /// Writes lost lines again, where the journal really ends, and says so.

@@ -65,11 +65,6 @@ impl SourceFile {
         self.look
     }
 
-    /// Inode.
-    pub fn inode(&self) -> u64 {
-        self.look.ino
-    }
-
     /// Whether the head is the whole file.
     pub fn is_whole(&self) -> bool {
         self.head.len() as u64 >= self.look.size && self.head.len() < HEAD_BYTES
@@ -108,4 +103,20 @@ impl SourceFile {
 
 fn not_regular() -> FileError {
     FileError::new("not_a_file", "this is a link, a pipe or a device, not a file", "Copy the file itself into the inbox")
+}
+
+/// Hash of a whole file, read in pieces.
+///
+/// # Errors
+/// What the system said.
+pub(crate) fn sha256_of(path: &Path) -> io::Result<[u8; 32]> {
+    let mut hasher = Sha256::new();
+    let mut file = File::open(path)?;
+    let mut buffer = vec![0; 1 << 18];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hasher.finalize().into()),
+            read => hasher.update(&buffer[..read]),
+        }
+    }
 }

@@ -6,7 +6,6 @@ use rusqlite::{OptionalExtension, params};
 use uuid::Uuid;
 
 use super::{Group, Result, Store};
-use crate::engine::rejects::RowOf;
 use crate::journal::report::Rows;
 
 /// One job as the committer writes it down.
@@ -40,6 +39,10 @@ pub struct JobRecord {
     pub finished_at_ms: i64,
     /// As in the report.
     pub rows: Rows,
+    /// Whether its leads are kept in the store.
+    pub leads_kept: bool,
+    /// Rows it rejected, in their order.
+    pub rejected_rows: RowList,
     /// Order-independent digest of the rejected rows.
     pub rejects_digest: Option<u64>,
     /// Hash of the rejects file as written.
@@ -50,6 +53,45 @@ pub struct JobRecord {
     pub facts: String,
     /// The line for `reports.jsonl`.
     pub report: String,
+}
+
+/// Row numbers in ascending order, packed as the steps from one to the next.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RowList {
+    steps: Vec<u8>,
+    last: u64,
+}
+
+impl RowList {
+    /// Appends a row, which must come after the last one.
+    pub fn push(&mut self, row: u64) {
+        let mut step = row.saturating_sub(self.last);
+        self.last = row;
+        while step >= 0x80 {
+            self.steps.push(u8::try_from(step & 0x7f).unwrap_or(0) | 0x80);
+            step >>= 7;
+        }
+        self.steps.push(u8::try_from(step).unwrap_or(0));
+    }
+
+    /// The rows.
+    pub fn iter(&self) -> impl Iterator<Item = u64> {
+        let mut bytes = self.steps.iter();
+        let mut row = 0;
+        std::iter::from_fn(move || {
+            let (mut step, mut shift) = (0u64, 0);
+            loop {
+                let byte = *bytes.next()?;
+                step |= u64::from(byte & 0x7f) << shift;
+                shift += 7;
+                if byte & 0x80 == 0 || shift > 56 {
+                    break;
+                }
+            }
+            row += step;
+            Some(row)
+        })
+    }
 }
 
 /// A committed job whose journals or moves may be missing.
@@ -101,8 +143,9 @@ impl Group<'_> {
             connection
                 .prepare_cached(
                     "INSERT INTO jobs (seq, job_id, state, fate, dry_run, parent, file, source, bytes, sha256, inode, rules, learned, started_at_ms,
-                     finished_at_ms, total, accepted_new, accepted_updated, duplicates, rejected, rejects_digest, rejects_sha256, moves, facts, report)
-                     VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)",
+                     finished_at_ms, total, accepted_new, accepted_updated, duplicates, rejected, rejects_digest, rejects_sha256, moves, facts, report, leads_kept,
+                     rejected_rows)
+                     VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26)",
                 )?
                 .execute(params![
                     seq,
@@ -129,6 +172,8 @@ impl Group<'_> {
                     job.moves,
                     job.facts,
                     job.report,
+                    job.leads_kept,
+                    (!job.rejected_rows.steps.is_empty()).then_some(&job.rejected_rows.steps),
                 ])
         })?;
         self.store.run(|c| c.prepare_cached("DELETE FROM unfinished WHERE job_id = ?1")?.execute([job.job_id.as_bytes()])).map(drop)
@@ -275,17 +320,26 @@ impl Store {
             .map(i64::unsigned_abs)
     }
 
-    /// Whether a rejected row has been taken since.
+    /// The rows that a job rejected, with its place in the order of commits; `None` for a job we do not know.
     ///
     /// # Errors
     /// [`StoreError`](super::StoreError).
-    pub fn is_resolved(&self, row: RowOf) -> Result<bool> {
-        self.run(|c| {
-            c.prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM resolutions WHERE parent = (SELECT seq FROM jobs WHERE job_id = ?1) AND row = ?2)",
-            )?
-            .query_row(params![row.job.as_bytes(), row.row.cast_signed()], |found| found.get(0))
+    pub fn rejected_rows(&self, job_id: Uuid) -> Result<Option<(i64, RowList)>> {
+        self.run(|connection| {
+            let mut statement = connection.prepare_cached("SELECT seq, rejected_rows FROM jobs WHERE job_id = ?1")?;
+            let rows = |row: &rusqlite::Row<'_>| {
+                Ok((row.get(0)?, RowList { steps: row.get::<_, Option<Vec<u8>>>(1)?.unwrap_or_default(), last: 0 }))
+            };
+            statement.query_row([job_id.as_bytes()], rows).optional()
         })
+    }
+
+    /// The place of the last job in the order of commits; 0 before the first.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    pub fn last_seq(&self) -> Result<i64> {
+        self.run(|c| c.prepare_cached("SELECT coalesce(max(seq), 0) FROM jobs")?.query_row([], |row| row.get(0)))
     }
 
     /// Committed jobs that are not done, in order.
@@ -340,5 +394,21 @@ impl Store {
             c.prepare_cached("SELECT EXISTS (SELECT 1 FROM dry_runs WHERE path = ?1 AND identity = ?2)")?
                 .query_row(params![path, identity], |row| row.get(0))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_survive_packing() {
+        let rows = [1, 2, 130, 131, 70_000, 5_000_000_000];
+        let mut list = RowList::default();
+        for row in rows {
+            list.push(row);
+        }
+        assert_eq!(list.iter().collect::<Vec<_>>(), rows);
+        assert!(list.steps.len() < 16, "small steps take one byte");
     }
 }

@@ -11,6 +11,7 @@ pub mod outbox;
 mod people;
 pub mod read;
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ const BUSY_WAIT: Duration = Duration::from_secs(5);
 pub struct Store {
     connection: Connection,
     path: PathBuf,
+    /// Size of the write-ahead log at which the next checkpoint is tried, after a reader was in the way of the last one.
+    checkpoint_at: Cell<u64>,
 }
 
 /// What the store could not do, by consequence.
@@ -101,7 +104,7 @@ impl Store {
             Ok(connection)
         };
         let connection = open().map_err(|error| classify(path, error))?;
-        let store = Self { connection, path: path.to_owned() };
+        let store = Self { connection, path: path.to_owned(), checkpoint_at: Cell::new(0) };
         store.migrate()?;
         Ok(store)
     }
@@ -126,29 +129,48 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub fn note<T>(&self, work: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
-        self.run(|connection| connection.execute_batch("PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE"))?;
-        let done = work(self).and_then(|value| {
+        self.run(|connection| connection.execute_batch("PRAGMA synchronous = NORMAL"))?;
+        let done = self.run(|connection| connection.execute_batch("BEGIN IMMEDIATE")).and_then(|()| {
+            let value = work(self)?;
             self.run(|connection| connection.execute_batch("COMMIT"))?;
             Ok(value)
         });
         if done.is_err() {
             let _ = self.connection.execute_batch("ROLLBACK"); // the first error is the one that matters
         }
-        self.run(|connection| connection.execute_batch("PRAGMA synchronous = FULL"))?;
+        self.run(|connection| connection.execute_batch("PRAGMA synchronous = FULL"))?; // on every path: commits rely on it
         done
     }
 
-    /// Moves the write-ahead log into the database when it has grown beyond `over_bytes`.
+    /// Moves the write-ahead log into the database when it has grown beyond `over_bytes`. A reader that is in the way is
+    /// not waited for: the next try comes when the log has grown by as much again.
     ///
     /// # Errors
     /// [`StoreError`]; nothing is lost by a checkpoint that failed.
     pub fn checkpoint(&self, over_bytes: u64) -> Result<()> {
         let mut wal = self.path.clone().into_os_string();
         wal.push("-wal");
-        if std::fs::metadata(wal).map_or(0, |meta| meta.len()) <= over_bytes {
+        let length = std::fs::metadata(wal).map_or(0, |meta| meta.len());
+        if length <= over_bytes.max(self.checkpoint_at.get()) {
             return Ok(());
         }
-        self.run(|connection| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())))
+        let is_busy: bool = self.run(|connection| {
+            connection.busy_timeout(Duration::ZERO)?;
+            let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0));
+            connection.busy_timeout(BUSY_WAIT)?;
+            busy
+        })?;
+        self.checkpoint_at.set(if is_busy { length + over_bytes } else { 0 });
+        Ok(())
+    }
+
+    /// Everything read until the end of this value is of one moment.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn snapshot(&self) -> Result<Snapshot<'_>> {
+        self.run(|connection| connection.execute_batch("BEGIN DEFERRED"))?;
+        Ok(Snapshot { store: self })
     }
 
     /// Looks the whole file over.
@@ -189,10 +211,22 @@ pub fn open_to_read(path: &Path) -> Result<Store> {
         Ok(connection)
     };
     let connection = open().map_err(|error| classify(path, error))?;
-    let store = Store { connection, path: path.to_owned() };
+    let store = Store { connection, path: path.to_owned(), checkpoint_at: Cell::new(0) };
     let found: u32 = store.run(|connection| connection.query_row("PRAGMA user_version", [], |row| row.get(0)))?;
     check_version(path, found)?;
     Ok(store)
+}
+
+/// One moment of the store, for several questions.
+#[derive(Debug)]
+pub struct Snapshot<'s> {
+    store: &'s Store,
+}
+
+impl Drop for Snapshot<'_> {
+    fn drop(&mut self) {
+        let _ = self.store.connection.execute_batch("ROLLBACK"); // nothing was written
+    }
 }
 
 /// Jobs that become durable together. Dropped without [`commit`](Self::commit), nothing of it has happened.
@@ -260,10 +294,21 @@ fn check_version(path: &Path, found: u32) -> Result<()> {
     Ok(())
 }
 
+/// Whether a small file beside the database cannot be written for want of room.
+fn is_full_beside(path: &Path) -> bool {
+    let probe = path.with_extension("probe");
+    let written = std::fs::write(&probe, [0; 4096]).and_then(|()| std::fs::File::open(&probe)?.sync_all());
+    let _ = std::fs::remove_file(&probe); // whether it is there depends on what is being asked
+    written.is_err_and(|error| matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded))
+}
+
 fn classify(path: &Path, error: rusqlite::Error) -> StoreError {
-    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, NotADatabase};
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, NotADatabase, SystemIoFailure};
+    // A quota shows itself only as a failed write.
+    let is_full = error.sqlite_error_code() == Some(SystemIoFailure) && is_full_beside(path);
     let path = path.display().to_string();
     match error.sqlite_error_code() {
+        _ if is_full => StoreError::Full { path },
         Some(DiskFull) => StoreError::Full { path },
         Some(DatabaseBusy | DatabaseLocked) => StoreError::Busy { path },
         Some(DatabaseCorrupt | NotADatabase) => StoreError::Damaged { path, what: error.to_string() },

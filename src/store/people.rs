@@ -68,16 +68,23 @@ impl<'s> People<'s> {
             if self.rests[*at as usize] == rest {
                 return Ok(Who::Duplicate);
             }
-        } else if self.store.holder(key)?.is_none() {
-            return self.remember(key, rest); // the filter was wrong
+        } else {
+            match self.store.holder(key)? {
+                None => return self.remember(key, rest), // the filter was wrong
+                Some(holder) if self.store.lead_id_at(holder)? == Some(lead_id) => return self.known(holder),
+                Some(_) => {}
+            }
         }
-        // Known, or another person with the same 64 bits: the tree decides, with every key in it.
+        // Another person with the same 64 bits: the tree decides, with every key in it.
         self.settle()?;
         self.ask_tree(lead_id)
     }
 
     /// Adds the pending keys to the tree, sorted.
     pub fn settle(&mut self) -> Result<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
         let mut keys: Vec<(i64, u32)> = self.pending.drain().map(|(key, at)| (key.cast_signed(), at)).collect();
         keys.sort_unstable();
         self.store.run(|connection| {
@@ -105,14 +112,19 @@ impl<'s> People<'s> {
         self.next_id - 1
     }
 
+    /// A person in the store: taken in by this job, or by an earlier one.
+    fn known(&self, holder: i64) -> Result<Who> {
+        let job: i64 =
+            self.store.run(|c| c.prepare_cached("SELECT job FROM leads WHERE id = ?1")?.query_row([holder], |row| row.get(0)))?;
+        Ok(if job == self.job { Who::Duplicate } else { Who::Known(holder) })
+    }
+
     /// Takes the person's key, or finds who has it. Keys of others with the same 64 bits are stepped over.
     fn ask_tree(&mut self, lead_id: Uuid) -> Result<Who> {
         let mut key = lead_id.as_u64_pair().0;
         while let Some(holder) = self.store.holder(key)? {
             if self.store.lead_id_at(holder)? == Some(lead_id) {
-                let job: i64 =
-                    self.store.run(|c| c.prepare_cached("SELECT job FROM leads WHERE id = ?1")?.query_row([holder], |row| row.get(0)))?;
-                return Ok(if job == self.job { Who::Duplicate } else { Who::Known(holder) });
+                return self.known(holder);
             }
             key = key.wrapping_add(1);
         }

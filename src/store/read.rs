@@ -83,6 +83,8 @@ pub struct PastJob {
     pub done: bool,
     /// Hash of its bytes.
     pub sha256: Option<[u8; 32]>,
+    /// Whether its leads are kept in the store.
+    pub leads_kept: bool,
     /// JSON, as recorded.
     pub moves: String,
     /// The report line.
@@ -271,17 +273,17 @@ impl Store {
         self.past_jobs("parent = ?1 ORDER BY seq", params![job_id.as_bytes()])
     }
 
-    /// The job that took in the file of this inode at or after a time.
+    /// The job that took in the file of this inode, of those recorded after `seq`.
     ///
     /// # Errors
     /// [`StoreError`](super::StoreError).
-    pub fn job_of_inode(&self, inode: u64, since_ms: i64) -> Result<Option<PastJob>> {
-        let found = self.past_jobs("inode = ?1 AND started_at_ms >= ?2 ORDER BY seq LIMIT 1", params![inode.cast_signed(), since_ms])?;
+    pub fn job_of_inode(&self, inode: u64, seq: i64) -> Result<Option<PastJob>> {
+        let found = self.past_jobs("inode = ?1 AND seq > ?2 ORDER BY seq LIMIT 1", params![inode.cast_signed(), seq])?;
         Ok(found.into_iter().next())
     }
 
     fn past_jobs(&self, condition: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<PastJob>> {
-        let sql = format!("SELECT seq, job_id, parent, state, sha256, moves, report FROM jobs WHERE {condition}");
+        let sql = format!("SELECT seq, job_id, parent, state, sha256, moves, report, leads_kept FROM jobs WHERE {condition}");
         self.run(|connection| {
             let mut statement = connection.prepare_cached(&sql)?;
             let rows = statement.query_map(values, |row| {
@@ -293,6 +295,7 @@ impl Store {
                     sha256: row.get(4)?,
                     moves: row.get(5)?,
                     report: row.get(6)?,
+                    leads_kept: row.get(7)?,
                 })
             })?;
             rows.collect()

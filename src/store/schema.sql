@@ -23,6 +23,8 @@ CREATE TABLE jobs (
     accepted_updated INTEGER NOT NULL,
     duplicates       INTEGER NOT NULL,
     rejected         INTEGER NOT NULL,
+    leads_kept       INTEGER NOT NULL,            -- whether its leads are in this store
+    rejected_rows    BLOB,                        -- which rows, as LEB128 steps from one to the next
     rejects_digest   INTEGER,                     -- sum of the rejected rows' digests, order apart
     rejects_sha256   BLOB,                        -- of the rejects file as we wrote it
     moves            TEXT NOT NULL,               -- JSON: what is renamed where
@@ -69,6 +71,7 @@ CREATE TABLE leads (
     accepted   INTEGER NOT NULL DEFAULT 1         -- accepted rows; from the second on they are all in history
 );
 CREATE INDEX leads_rank ON leads (tier, score);
+CREATE INDEX leads_job ON leads (job);
 
 -- Who is who: the first 64 bits of the lead_id, as a signed integer. A hit is confirmed by the e-mail; two people with
 -- the same 64 bits stand at the next free key.
