@@ -15,6 +15,7 @@ use crate::engine::plan::{self, FileError, Plan};
 use crate::engine::rules::Rules;
 use crate::inbox::display_name;
 use crate::ingest::preview::{Preview, Seen, preview};
+use crate::render::words::counted;
 use crate::render::{console, lead_json};
 
 /// How would these files be read? Needs no root and writes nothing.
@@ -83,7 +84,16 @@ impl Check {
             let mut out = BufWriter::new(io::stdout().lock());
             let emitted = crate::ingest::preview::emit_csv(bytes, rules, &mut out)?;
             out.flush()?;
-            return Ok(emitted.map_or_else(|error| refused(&name, &error), |()| json!({})));
+            let told = |too_long: u64| {
+                if too_long > 0 {
+                    eprintln!(
+                        "{name}: {} left out",
+                        counted(too_long, "record beyond record_bytes was", "records beyond record_bytes were")
+                    );
+                }
+                json!({})
+            };
+            return Ok(emitted.map_or_else(|error| refused(&name, &error), told));
         }
         let source = self.source.as_deref().unwrap_or("csv");
         let plan = match plan::decide(&bytes.head, bytes.is_whole, rules, source) {

@@ -74,11 +74,13 @@ fn one(global: &Global, store: &Store, which: &str) -> Outcome {
         .ok_or_else(|| Trouble::usage(format!("no job and no file '{which}' is known; `valhalla reports` lists them")))?;
     let report = read_report(&job)?;
     let resolved = store.resolved(job.seq)?;
+    // Rows of an earlier job that came back and were rejected again stay open there, not here.
+    let own = store.rejected_rows(job.job_id)?.map_or(0, |(_, rows)| rows.iter().count() as u64);
     let children: Vec<String> = store.children(job.job_id)?.iter().map(|child| child.job_id.to_string()).collect();
     let resolution = json!({
-        "total": report.rows.rejected,
+        "total": own,
         "resolved": resolved,
-        "open": report.rows.rejected.saturating_sub(resolved),
+        "open": own.saturating_sub(resolved),
         "children": children,
     });
     if global.json {
@@ -121,7 +123,7 @@ fn page(report: &Report, resolution: &Value) -> String {
         "rows       {} = {} new + {} known + {} repeated + {} rejected\n",
         rows.total, rows.accepted_new, rows.accepted_updated, rows.duplicates_in_file, rows.rejected
     );
-    if rows.rejected > 0 {
+    if resolution["total"] != 0 {
         page += &format!("resolved   {} of {}\n", resolution["resolved"], resolution["total"]);
     }
     let quality = &report.quality;

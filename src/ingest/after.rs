@@ -16,6 +16,7 @@ use crate::clock;
 use crate::inbox::{self, Claim, DropKind, Finished, Found, Look, Names, Output, SpoolError, display_name, look_of};
 use crate::journal::{Action, AlertCode, Report};
 use crate::render::receipt::Facts;
+use crate::render::words::counted;
 use crate::store::Store;
 
 /// A recorded job, with what is left to do after the commit.
@@ -215,12 +216,10 @@ impl Ingest {
                 self.alert(&group, AlertCode::PreviousRunDied, &detail)?;
             }
         }
-        for job in &recovered.doubtful {
-            self.alert(
-                &group,
-                AlertCode::JobUnfinishedRepeatedly,
-                &format!("{} was found unfinished {UNFINISHED_STARTS} times or more", job.file),
-            )?;
+        if let Some(first) = recovered.doubtful.first() {
+            let count = counted(recovered.doubtful.len() as u64, "file was", "files were");
+            let detail = format!("{count} found unfinished {UNFINISHED_STARTS} times or more, {} first among them", first.file);
+            self.alert(&group, AlertCode::JobUnfinishedRepeatedly, &detail)?;
         }
         for finding in self.spool.take_findings() {
             self.alert(&group, finding_code(&finding), &finding.to_string())?;

@@ -121,15 +121,17 @@ pub fn preview(
     }
 }
 
-/// Writes header and records as read, before any mapping, as RFC 4180 UTF-8 with LF line ends.
+/// Writes header and records as read, before any mapping, as RFC 4180 UTF-8 with LF line ends; how many records were left
+/// out because they are beyond the limit.
 ///
 /// # Errors
 /// What could not be read or written; inside, why the file is no list at all.
-pub fn emit_csv(bytes: Bytes, rules: &Rules, out: &mut impl Write) -> io::Result<Result<(), FileError>> {
+pub fn emit_csv(bytes: Bytes, rules: &Rules, out: &mut impl Write) -> io::Result<Result<u64, FileError>> {
     let layout = match plan::layout(&bytes.head, bytes.is_whole, rules) {
         Ok(layout) => layout,
         Err(error) => return Ok(Err(error)),
     };
+    let mut too_long = 0;
     let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(out);
     writer.write_record(&layout.header)?;
     let rest = (!bytes.is_whole).then_some(&bytes.rest);
@@ -137,7 +139,10 @@ pub fn emit_csv(bytes: Bytes, rules: &Rules, out: &mut impl Write) -> io::Result
         let (chunk, dialect) = match chunk {
             Chunk::Records(bytes) => (bytes, layout.dialect),
             Chunk::Literal(bytes) => (bytes, Dialect { quote: None, ..layout.dialect }),
-            Chunk::Oversize { .. } => return Ok(()),
+            Chunk::Oversize { .. } => {
+                too_long += 1;
+                return Ok(());
+            }
         };
         for record in dialect::reader(&chunk, &dialect).byte_records() {
             writer.write_record(record?.iter().map(String::from_utf8_lossy).map(std::borrow::Cow::into_owned))?;
@@ -145,5 +150,5 @@ pub fn emit_csv(bytes: Bytes, rules: &Rules, out: &mut impl Write) -> io::Result
         Ok(())
     })?;
     writer.flush()?;
-    Ok(Ok(()))
+    Ok(Ok(too_long))
 }
