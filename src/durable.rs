@@ -122,6 +122,13 @@ pub fn replace_file(path: &Path, content: &[u8], mode: u32, sync: Sync) -> io::R
     }
 }
 
+/// What tells one file from another, whatever it is called: device and inode.
+#[must_use]
+pub fn identity(metadata: &std::fs::Metadata) -> (u64, u64) {
+    use std::os::unix::fs::MetadataExt;
+    (metadata.dev(), metadata.ino())
+}
+
 /// Whether a written file must survive a power cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sync {

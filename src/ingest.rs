@@ -42,10 +42,11 @@ use self::source_file::{SourceFile, Unopened};
 use self::stream::{Cutoff, Streamed, Width};
 use crate::clock::{self, Stopwatch};
 use crate::config::{Config, LeadsFile};
-use crate::engine::check;
+use crate::engine::cells;
 use crate::engine::chunk::{Context, Render};
+use crate::engine::file_error::FileError;
 use crate::engine::learned::Learned;
-use crate::engine::plan::{self, FileError, Plan};
+use crate::engine::plan::{self, Plan};
 use crate::engine::rules::Rules;
 use crate::inbox::{self, Claim, Drop, DropKind, Layout, Look, Output, Spool, SpoolError, display_name, look_of, path_text};
 use crate::journal::report::{Fate, Kind};
@@ -354,7 +355,7 @@ impl Ingest {
             .rel
             .parent()
             .and_then(|folder| folder.components().next())
-            .map(|first| check::standard_source(&first.as_os_str().to_string_lossy()).into_owned());
+            .map(|first| cells::standard_source(&first.as_os_str().to_string_lossy()).into_owned());
         Job {
             job_id: claim.job_id,
             path: claim.original(),
@@ -718,7 +719,7 @@ impl Ingest {
             let mut rules = (*self.config.rules_for(Some(source))).clone();
             group.register_experiments(&mut rules)?;
             group.keep_rules(&rules.version, &self.config.show())?;
-            prepared.insert(check::standard_source(source).into_owned(), Arc::new(rules));
+            prepared.insert(cells::standard_source(source).into_owned(), Arc::new(rules));
         }
         group.commit()?;
         self.rules = prepared;
@@ -728,7 +729,7 @@ impl Ingest {
     /// The rules of a source, by its folder's name.
     #[must_use]
     pub fn rules_for(&self, source: Option<&str>) -> Arc<Rules> {
-        let own = source.and_then(|name| self.rules.get(&*check::standard_source(name)));
+        let own = source.and_then(|name| self.rules.get(&*cells::standard_source(name)));
         Arc::clone(own.unwrap_or_else(|| &self.rules[EVERY_OTHER]))
     }
 

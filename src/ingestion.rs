@@ -29,9 +29,9 @@ use std::{fmt, vec};
 use uuid::Uuid;
 
 pub use crate::engine::decimal::Decimal;
+pub use crate::engine::file_error::FileError;
 pub use crate::engine::headers::ColumnUse;
 pub use crate::engine::lead::{Field, IssueCode, RowIssue};
-pub use crate::engine::plan::FileError;
 pub use crate::engine::rules::Rules;
 pub use crate::engine::stages::lead_score::Tier;
 

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use csv::ByteRecord;
 
+use super::cells::{standard_source, trim};
 use super::decimal::{self, Amount, Decimal, NotAnAmount};
 use super::email;
 use super::headers::FieldFrom;
@@ -28,32 +29,6 @@ pub struct RawRow<'a> {
 
 /// Issues of single cells told for one row; a row that has so many is not read cell by cell.
 const CELL_ISSUES_MAX: usize = 50;
-
-/// Whether every cell is empty: such a record is skipped and counts nowhere.
-#[must_use]
-pub fn is_blank(record: &ByteRecord) -> bool {
-    record.iter().all(|cell| cell.is_empty() || std::str::from_utf8(cell).is_ok_and(|text| trim(text).is_empty()))
-}
-
-/// A cell without white space, byte order mark and zero-width characters around it.
-#[must_use]
-pub fn trim(cell: &str) -> &str {
-    let bytes = cell.as_bytes();
-    match (bytes.first(), bytes.last()) {
-        (Some(b'!'..=b'~'), Some(b'!'..=b'~')) => cell,
-        _ => cell.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '\u{200b}'..='\u{200d}' | '\u{2060}')),
-    }
-}
-
-/// A source in its standard form: trimmed, lower case, inner white space as `_`.
-#[must_use]
-pub fn standard_source(cell: &str) -> Cow<'_, str> {
-    let cell = trim(cell);
-    if cell.bytes().all(|b| b.is_ascii_graphic() && !b.is_ascii_uppercase()) {
-        return Cow::Borrowed(cell);
-    }
-    Cow::Owned(cell.split_whitespace().collect::<Vec<_>>().join("_").to_lowercase())
-}
 
 /// Checks and cleans one row: a lead appended to `batch`, or its issues appended to `issues`.
 ///

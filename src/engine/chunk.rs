@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use csv::ByteRecord;
 use uuid::Uuid;
 
+use super::cells;
 use super::check::{self, RawRow};
 use super::dialect::{self, Dialect};
 use super::lead::{IssueCode, Lead, LeadBatch, RowIssue};
@@ -209,7 +210,7 @@ impl Work<'_> {
     }
 
     fn take_row(&mut self, record: &ByteRecord, line: u64, origin: Option<RowOf>) {
-        if check::is_blank(record) {
+        if cells::is_blank(record) {
             return;
         }
         self.outcome.rows += 1;

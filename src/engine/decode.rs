@@ -2,7 +2,7 @@
 //!
 //! Reads UTF-8 with or without a byte order mark. Other encodings have their room here and are refused by name for now.
 
-use super::plan::FileError;
+use super::file_error::FileError;
 
 /// An encoding we read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,12 +8,14 @@
 //! Because a chunk is a pure function of its bytes, the plan, the rules and the snapshot, the same file gives the same
 //! result in any chunking, on any number of workers, on any machine.
 
+pub mod cells;
 pub mod check;
 pub mod chunk;
 pub mod decimal;
 pub mod decode;
 pub mod dialect;
 pub mod email;
+pub mod file_error;
 pub mod headers;
 pub mod lead;
 pub mod learned;

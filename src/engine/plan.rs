@@ -5,41 +5,17 @@
 use super::decimal::DecimalMark;
 use super::decode::{self, Encoding};
 use super::dialect::{self, Dialect};
+use super::file_error::FileError;
 use super::headers::{self, FieldFrom, Mapping};
 use super::lead::Field;
 use super::rules::Rules;
-use super::{check, split};
+use super::{cells, split};
 
 /// Bytes from the front of a file that a plan is decided on.
 pub const HEAD_BYTES: usize = 1 << 20;
 
 /// Records of the sample that number format and row width are decided on.
 const SAMPLE_RECORDS: usize = 1000;
-
-/// Why a whole drop gave nothing: it goes to `failed/` with these words.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileError {
-    /// Machine-readable cause.
-    pub code: &'static str,
-    /// What is wrong, without the file's name.
-    pub what: String,
-    /// What to do about it.
-    pub remedy: String,
-}
-
-impl FileError {
-    /// A cause with its remedy.
-    pub fn new(code: &'static str, what: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { code, what: what.into(), remedy: remedy.into() }
-    }
-
-    /// The sentence for people: file, what, remedy.
-    #[must_use]
-    pub fn sentence(&self, file: &str) -> String {
-        let stop = if self.what.ends_with('?') { "" } else { "." };
-        format!("{file}: {}{stop} {}.", self.what, self.remedy)
-    }
-}
 
 /// How the bytes of a file are laid out, whatever they mean.
 #[derive(Debug, Clone, PartialEq)]
@@ -256,7 +232,7 @@ impl Habits {
         let (mut rows, mut widths) = (0usize, std::collections::BTreeMap::<usize, usize>::new());
         let (mut points, mut commas) = (0usize, 0usize);
         for record in dialect::reader(sample, dialect).byte_records().take(SAMPLE_RECORDS).map_while(Result::ok) {
-            if check::is_blank(&record) {
+            if cells::is_blank(&record) {
                 continue;
             }
             rows += 1;

@@ -10,7 +10,7 @@ use super::tally::Tally;
 use super::{Begun, Fatal, Ingest, Job};
 use crate::config::LeadsFile;
 use crate::engine::chunk::{ChunkOutcome, Context};
-use crate::engine::plan::FileError;
+use crate::engine::file_error::FileError;
 use crate::engine::rejects::{self, Origin, RowOf, row_digest};
 use crate::inbox::Output;
 use crate::store::Group;

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::{LeadsFile, Receipts};
-use crate::engine::plan::FileError;
+use crate::engine::file_error::FileError;
 use crate::inbox::{Folder, LeadsFormat, Move, Names, Output, Place, Source, Wants};
 use crate::journal::Report;
 use crate::journal::report::Fate;

@@ -12,8 +12,9 @@ use super::source_file::{SourceFile, Unopened};
 use super::stream::{self, Cutoff, Width};
 use crate::engine::chunk::{Chunk, Context, IssueCounts};
 use crate::engine::dialect::{self, Dialect};
+use crate::engine::file_error::FileError;
 use crate::engine::lead::RowIssue;
-use crate::engine::plan::{self, FileError};
+use crate::engine::plan;
 use crate::engine::rules::Rules;
 
 /// An opened file: its first MiB, and the rest.

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::engine::check;
+use crate::engine::cells;
 use crate::engine::chunk::Parents;
 use crate::engine::dialect;
 use crate::engine::plan;
@@ -35,7 +35,7 @@ impl Returned {
         let named = dialect::reader(&head[layout.data_start..], &layout.dialect)
             .byte_records()
             .map_while(std::result::Result::ok)
-            .filter(|record| !check::is_blank(record))
+            .filter(|record| !cells::is_blank(record))
             .find_map(|record| {
                 let cell = std::str::from_utf8(record.get(columns + 2)?).ok()?.trim();
                 Uuid::parse_str(cell).ok().filter(|job| known.contains(job))

@@ -8,7 +8,8 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use crate::engine::plan::{FileError, HEAD_BYTES};
+use crate::engine::file_error::FileError;
+use crate::engine::plan::HEAD_BYTES;
 use crate::inbox::{Look, look_of};
 
 /// An opened drop with its first bytes.

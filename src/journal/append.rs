@@ -2,13 +2,14 @@
 //!
 //! Deliberately absent: where a line belongs (the store's head decides) and what to do after a failure (publish again).
 
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::read::{self, Standing};
 use super::{Journal, JournalError, Line, Note};
+use crate::durable::identity;
 use crate::durable::{rename_noreplace, sync_dir};
 
 /// Lines of one publish are joined into writes of about this many bytes.
@@ -256,9 +257,4 @@ fn confirm_closed(path: &Path, line: &Line) -> Result<bool, JournalError> {
     file.write_all_at(&line.bytes, at).map_err(fault)?;
     file.sync_data().map_err(|source| JournalError::Fsync { path: path.to_owned(), source })?;
     Ok(true)
-}
-
-/// Device and inode: whether two handles or names mean the same file.
-pub(super) fn identity(metadata: &Metadata) -> (u64, u64) {
-    (metadata.dev(), metadata.ino())
 }

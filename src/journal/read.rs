@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::append::identity;
 use super::{Head, Journal, JournalError, hash, hex};
+use crate::durable::identity;
 
 /// Longer lines are reported as [`State::Oversized`], without their content. Ours are far shorter.
 pub const LINE_BYTES_MAX: u64 = 16 << 20;
