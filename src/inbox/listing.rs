@@ -168,7 +168,7 @@ pub fn list(inbox: &Path) -> io::Result<Listing> {
 /// How many drops wait, by their names alone and without a look at each.
 ///
 /// # Errors
-/// As [`list`].
+/// When the inbox itself cannot be listed.
 pub fn count(inbox: &Path) -> io::Result<usize> {
     let mut waiting = 0;
     let mut to_enter = vec![(inbox.to_path_buf(), 0)];

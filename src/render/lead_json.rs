@@ -77,7 +77,7 @@ const CSV_COLUMNS: [&str; 13] =
 
 fn write_after_row(out: &mut Vec<u8>, lead: &Lead<'_>, staged: &Staged<'_>, from: &Provenance<'_>) {
     let mut line = Object { out, empty: false };
-    line.text("job_id", from.job_id);
+    line.optional("job_id", from.job_id); // none where a file is only looked at
     line.uuid("lead_id", lead.lead_id);
     line.optional("name", lead.name);
     line.optional("email", lead.email);

@@ -1,6 +1,6 @@
 //! Accepted rows into leads: new, known or a duplicate within the file, each told apart exactly once.
 //!
-//! Rows are written in the order of the file, as they come; [`people`](super::people) says who each one is. The first
+//! Rows are written in the order of the file, as they come; `people.rs` says who each one is. The first
 //! acceptable row of a person within a file is taken; later ones change nothing.
 
 use std::collections::HashMap;
