@@ -81,6 +81,11 @@ pub fn detect(head: &[u8]) -> Result<Encoding, FileError> {
     if zeros > STRAY_ZEROS && zeros * 100 > head.len() {
         return Err(FileError::new("not_a_csv", "this is a binary file (it is full of zero bytes), not a CSV file", EXPORT));
     }
+    // Text of any language has tabs and line ends, and hardly another control character; other data has them all over.
+    let controls = head.iter().filter(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace()).count();
+    if controls > STRAY_ZEROS && controls * 20 > head.len() {
+        return Err(FileError::new("not_a_csv", "this is a binary file (its bytes are no text), not a CSV file", EXPORT));
+    }
     Ok(Encoding::Utf8)
 }
 
@@ -96,6 +101,7 @@ mod tests {
             (b"%PDF-1.7", "PDF"),
             (b"PK\x03\x04....", "ZIP archive or an Excel"),
             (b"\0\0\0\0", "zero bytes"),
+            (b"d>\x01\x8f7\x02\xa0\x9dKh\x1f\x03P\xff\x04\x05", "no text"),
             (b"  <!DOCTYPE html>", "web page"),
             (b"\xff\xfen\0a\0", "UTF-16"),
         ] {

@@ -201,7 +201,7 @@ fn mostly_digits(name: &str) -> bool {
 
 /// Names that cannot be column names, whatever the rest of the header looks like.
 fn unsafe_name(name: &str) -> bool {
-    name.contains('@') || name.chars().count() > 64 || name.chars().any(char::is_control) || mostly_digits(name)
+    name.contains('@') || name.chars().count() > 64 || name.chars().any(|c| c.is_control() || c == '\u{fffd}') || mostly_digits(name)
 }
 
 /// Empty names become `column_N`; a name that comes again gets its number, so that no cell hides another.
