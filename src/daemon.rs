@@ -6,7 +6,9 @@
 mod talk;
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -541,8 +543,19 @@ fn write_status(config: &Config, progress: &Progress, waiting: u64) {
         Some(why) => format!("PAUSED: {why}\n"),
         None => format!("Running {}, waiting {waiting}\n", clock::local_short(clock::now_ms())),
     };
-    // Derived, and written again within a minute: a full disk is told elsewhere.
-    let _ = durable::replace_file(&status_path(config), text.as_bytes(), 0o644, Sync::No);
+    // Derived, and written again within a minute. On a full disk there is no room for a new file: the old one is overwritten.
+    let path = status_path(config);
+    if durable::replace_file(&path, text.as_bytes(), 0o644, Sync::No).is_err() {
+        let _ = overwrite(&path, &text); // what is wrong is told elsewhere
+    }
+}
+
+/// Writes a text over an older one without asking for more room than that has; what is longer goes, what is shorter is filled up.
+fn overwrite(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).open(path)?;
+    let room = usize::try_from(file.metadata()?.len()).unwrap_or(0);
+    let line: String = text.trim_end().chars().take(room.saturating_sub(1)).collect();
+    write!(file, "{line:width$}", width = room.saturating_sub(1))
 }
 
 fn status_path(config: &Config) -> PathBuf {

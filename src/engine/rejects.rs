@@ -171,7 +171,16 @@ fn unprotect(cell: &[u8]) -> &[u8] {
 }
 
 fn is_number_or_phone(cell: &str) -> bool {
-    decimal::read_amount(cell, decimal::DecimalMark::Unknown).is_ok() || phone::read_phone(cell, None) != phone::Phone::Unreadable
+    decimal::read_amount(cell, decimal::DecimalMark::Unknown).is_ok()
+        || phone::read_phone(cell, None) != phone::Phone::Unreadable
+        || is_phone_like(cell)
+}
+
+/// A plus and enough digits with nothing but the signs that people put between them: a phone, be it a wrong one.
+fn is_phone_like(cell: &str) -> bool {
+    let Some(rest) = cell.strip_prefix('+') else { return false };
+    let digits = rest.bytes().filter(u8::is_ascii_digit).count();
+    (7..=20).contains(&digits) && rest.chars().all(|c| c.is_ascii_digit() || matches!(c, ' ' | '-' | '.' | '(' | ')' | '/'))
 }
 
 fn text(cell: &[u8]) -> std::borrow::Cow<'_, str> {
@@ -206,6 +215,8 @@ mod tests {
             ("-1,234.50", false),
             ("+46 70 123 45 67", false),
             ("+1 (204) 786-8901", false),
+            ("+28-055-123-4567", false),
+            ("+1+2345678", true),
             ("-", false),
             ("plain", false),
             ("", false),
