@@ -69,9 +69,10 @@ impl Ingest {
         let mut changed = Vec::new();
         for delivery in deliveries {
             let is_changed = delivery.is_changed();
-            finished.push(self.move_out(delivery)?);
+            let (done, moves) = self.move_out(delivery)?;
+            finished.push(done);
             if is_changed {
-                changed.push(Notice::about(AlertCode::FileChangedAfterCommit, &delivery.report.file, self.drop_anew(delivery)?));
+                changed.push(Notice::about(AlertCode::FileChangedAfterCommit, &delivery.report.file, self.drop_anew(delivery, &moves)?));
             }
             self.retire_rejects(&delivery.facts)?;
             log_end(&delivery.report);
@@ -83,15 +84,16 @@ impl Ingest {
     }
 
     /// A writer went on after the file had been taken: what it is now is dropped once more, beside the archived one.
-    pub(super) fn drop_anew(&self, delivery: &Delivery) -> Result<String, Fatal> {
-        let original = delivery.moves.0.iter().find(|step| step.from == inbox::Source::Original);
+    pub(super) fn drop_anew(&self, delivery: &Delivery, moves: &Moves) -> Result<String, Fatal> {
+        let original = moves.0.iter().find(|step| step.from == inbox::Source::Original);
         if let Some(step) = original {
             self.spool.drop_anew(&step.to, &delivery.claim.rel)?;
         }
         Ok(format!("{} was written to after it had been taken; what it is now was dropped anew", delivery.report.file))
     }
 
-    pub(super) fn move_out(&self, delivery: &Delivery) -> Result<Finished, Fatal> {
+    /// Moves one job's files to their final names; the names that it took, which are others when somebody took those.
+    pub(super) fn move_out(&self, delivery: &Delivery) -> Result<(Finished, Moves), Fatal> {
         let claim = &delivery.claim;
         for (output, text) in delivery.moves.texts(&delivery.report, &delivery.facts) {
             // A text that was moved before a crash is not made again: beside the first it would look like somebody else's.
@@ -109,9 +111,9 @@ impl Ingest {
                 let names = self.spool.choose_names(&claim.rel, delivery.moves.wants())?;
                 let moves = Moves::to(&names);
                 self.store.rename(claim.job_id, &moves.to_json())?;
-                Ok(self.spool.finish(claim, &moves.0)?)
+                Ok((self.spool.finish(claim, &moves.0)?, moves))
             }
-            finished => Ok(finished?),
+            finished => Ok((finished?, delivery.moves.clone())),
         }
     }
 
