@@ -19,6 +19,7 @@ pub mod file_error;
 pub mod headers;
 pub mod lead;
 pub mod learned;
+pub mod notes;
 pub mod phone;
 pub mod plan;
 pub mod quality;
