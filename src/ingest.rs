@@ -11,13 +11,16 @@ mod after;
 mod committer;
 pub(crate) mod cutter;
 mod delivery;
+mod drifting;
+pub(crate) mod feed;
 mod ledger;
 mod mend;
 pub mod preview;
 mod reimport;
-mod source_file;
+pub(crate) mod source_file;
 mod stream;
 mod tally;
+pub(crate) mod unpack;
 
 use std::collections::HashMap;
 use std::io::{self, BufWriter, Write};
@@ -44,6 +47,7 @@ use crate::clock::{self, Stopwatch};
 use crate::config::{Config, LeadsFile};
 use crate::engine::cells;
 use crate::engine::chunk::{Context, Render};
+use crate::engine::drift::{self, KnownLayout};
 use crate::engine::file_error::FileError;
 use crate::engine::learned::Learned;
 use crate::engine::plan::{self, Plan};
@@ -433,7 +437,7 @@ impl Ingest {
             let error = FileError::new("not_a_csv", what, "In that program choose File > Export To > CSV and drop that");
             return Ok(self.fail(group, &begun, &error, None)?);
         }
-        let mut file = match SourceFile::open(&job.path) {
+        let mut file = match SourceFile::open(&job.path, &rules) {
             Ok(file) => file,
             Err(Unopened::Gone) => return Err(Hitch::Waits(Wait::Gone)),
             Err(Unopened::Unreadable(error)) => return Ok(self.fail(group, &begun, &error, None)?),
@@ -446,16 +450,17 @@ impl Ingest {
             let error = FileError::new("file_too_large", what, "Split it, or raise file_bytes under [limits]");
             return Ok(self.fail(group, &begun, &error, None)?);
         }
-        let mut decided = plan::decide(&file.head, file.is_whole(), &rules, &begun.source);
+        let known = drifting::known(&self.store, job)?;
+        let mut decided = plan::decide(file.head(), &rules, &begun.source, known.as_ref());
         let returned = match &decided {
             Ok(plan) if !plan.reimport => Returned::default(),
-            _ => Returned::find(&self.store, &file.head, file.is_whole(), &rules)?, // only its first source may know its columns
+            _ => Returned::find(&self.store, file.head(), &rules)?, // only its first source may know its columns
         };
         if let Some(parent) = &returned.parent {
             begun.source.clone_from(&parent.source);
             rules = self.rules_for(Some(&parent.source));
             begun.rules.clone_from(&rules.version);
-            decided = plan::decide(&file.head, file.is_whole(), &rules, &parent.source).or(decided);
+            decided = plan::decide(file.head(), &rules, &parent.source, None).or(decided);
         }
         begun.parent = job.replays.or(returned.parent.as_ref().map(|parent| parent.job_id));
         let plan = match decided {
@@ -477,20 +482,19 @@ impl Ingest {
             }
         }
         self.require_room(begun.bytes)?;
-        self.commit_rows(group, begun, file, &plan, &rules, &returned)
+        self.commit_rows(group, begun, file, &Decided { plan: &plan, rules: &rules, known: known.as_ref() }, &returned)
     }
 
     /// chunks → workers → committer, and the job's record.
     fn commit_rows(
         &self,
         group: &Group<'_>,
-        begun: Begun<'_>,
+        mut begun: Begun<'_>,
         mut file: SourceFile,
-        plan: &Plan,
-        rules: &Rules,
+        decided: &Decided<'_>,
         returned: &Returned,
     ) -> Result<Outcome, Hitch> {
-        let job = begun.job;
+        let (job, Decided { plan, rules, .. }) = (begun.job, *decided);
         let seq = group.next_seq()?;
         let (job_id, ingested_at) = (job.job_id.to_string(), clock::rfc3339(begun.started_at_ms));
         let parents = returned.parents.clone();
@@ -505,25 +509,24 @@ impl Ingest {
             render: self.renderer(job),
         };
         let mut committer = Committer::begin(self, group, &begun, seq, &context)?;
-        let whole = file.is_whole();
-        let head = std::mem::take(&mut file.head);
         let width = Width { workers: self.config.workers, chunk_bytes: stream::CHUNK_BYTES };
-        let rest = (!whole).then(|| file.rest());
-        let streamed = stream::stream(head, rest, &context, width, &self.stop, |outcome, bytes| {
+        let streamed = stream::stream(file.feed(plan.layout.encoding), &context, width, &self.stop, |outcome, bytes| {
             self.progress.advance(bytes, committer.tally.rows);
             committer.take(outcome)
         });
         let streamed: Streamed = match streamed {
             Ok(streamed) => streamed,
             Err(Cutoff::Stopped) => return Err(Hitch::Waits(Wait::Stopped)),
-            Err(Cutoff::Read(source)) => return Err(unreadable(source)),
             Err(Cutoff::Sink(TakeError::Fatal(fatal))) => return Err(Hitch::Fatal(fatal)),
             Err(Cutoff::Sink(TakeError::File(error))) => {
                 std::mem::drop(committer);
-                group.roll_back()?;
-                group.savepoint()?;
-                self.spool.clear_outputs(&job.claim)?;
-                return Ok(self.fail(group, &begun, &error, None)?);
+                return Ok(self.give_up(group, &begun, &error)?);
+            }
+            Err(Cutoff::Read(source)) => {
+                std::mem::drop(committer);
+                let Some(error) = unpack::file_error_in(&source).cloned() else { return Err(unreadable(source)) };
+                begun.sha256 = Some(file.sha256().map_err(unreadable)?);
+                return Ok(self.give_up(group, &begun, &error)?);
             }
         };
         if streamed.bytes != begun.bytes {
@@ -537,7 +540,7 @@ impl Ingest {
             group.savepoint()?;
             self.spool.clear_outputs(&job.claim)?;
         }
-        Ok(self.conclude(group, seq, &begun, plan, rules, taken, returned, &file)?)
+        Ok(self.conclude(group, seq, &begun, decided, taken, returned, &file)?)
     }
 
     /// The fate of a file whose rows were read: its report, alerts, names and record.
@@ -547,13 +550,13 @@ impl Ingest {
         group: &Group<'_>,
         seq: i64,
         begun: &Begun<'_>,
-        plan: &Plan,
-        rules: &Rules,
+        decided: &Decided<'_>,
         taken: TakenIn,
         returned: &Returned,
         file: &SourceFile,
     ) -> Result<Outcome, Fatal> {
         let TakenIn { mut tally, rejects, rejected_rows } = taken;
+        let Decided { plan, rules, known } = *decided;
         let job = begun.job;
         let rows = tally.rows();
         assert!(rows.conserved(), "every row has exactly one end: {rows:?}");
@@ -565,6 +568,8 @@ impl Ingest {
         report.rows = rows;
         report.issues = tally.issues_told(plan);
         report.systematic = tally.systematic(plan);
+        let drifts = known.map(|known| drift::drift(known, plan)).unwrap_or_default();
+        report.systematic.extend(drifting::told(&drifts));
         report.quality = tally.quality(plan, self.config.store.leads);
         report.stages = tally.stages(rules, &self.learned);
         report.tiers = tally.tiers();
@@ -583,13 +588,25 @@ impl Ingest {
             let identity = format!("{}:{}", file.look().identity(), rules.version);
             group.remember_dry_run(job.path.as_os_str().as_encoded_bytes(), &identity)?;
         }
-        let alerts = file_alerts(&report, &tally, rules, plan.reimport);
+        let mut alerts = file_alerts(&report, &tally, rules, plan.reimport);
+        alerts.extend(drifting::raised(&drifts));
+        if report.fate == Fate::Processed {
+            drifting::remember(group, job, plan)?;
+        }
         let record =
             Record { begun, seq: Some(seq), rejects_digest: Some(tally.rejects_digest), rejects_sha256: rejects, alerts, rejected_rows };
         self.record(group, &record, report, tally.facts)
     }
 
     // ---- the other fates ---------------------------------------------------------------------------------------------
+
+    /// The drop turned out to give nothing while its rows were being taken: they are put back.
+    fn give_up(&self, group: &Group<'_>, begun: &Begun<'_>, error: &FileError) -> Result<Outcome, Fatal> {
+        group.roll_back()?;
+        group.savepoint()?;
+        self.spool.clear_outputs(&begun.job.claim)?;
+        self.fail(group, begun, error, None)
+    }
 
     /// The drop gives nothing: `failed/`, with a sentence a person can act on.
     fn fail(&self, group: &Group<'_>, begun: &Begun<'_>, error: &FileError, alert: Option<AlertCode>) -> Result<Outcome, Fatal> {
@@ -853,6 +870,17 @@ fn unreadable(error: io::Error) -> Hitch {
 enum Outcome {
     Recorded(Box<Delivery>),
     Waits(Wait),
+}
+
+/// What was decided about a file before its rows are read.
+#[derive(Clone, Copy)]
+struct Decided<'d> {
+    /// How it is read.
+    plan: &'d Plan,
+    /// What its rows are held to.
+    rules: &'d Rules,
+    /// How its source's last file was laid out.
+    known: Option<&'d KnownLayout>,
 }
 
 /// What the record of a job needs beside its report.

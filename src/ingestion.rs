@@ -18,10 +18,8 @@
 //! # Ok::<(), IngestionError>(())
 //! ```
 
-use std::fs::{File, Metadata};
-use std::io::{self, Read};
+use std::io;
 use std::iter::{FusedIterator, Peekable};
-use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fmt, vec};
@@ -38,15 +36,19 @@ pub use crate::engine::stages::lead_score::Tier;
 use crate::engine::chunk::{self, ChunkOutcome, Context, IssueCounts, Parents};
 use crate::engine::lead::Lead;
 use crate::engine::learned::Learned;
-use crate::engine::plan::{self, HEAD_BYTES, Plan};
+use crate::engine::plan::{self, Plan};
+use crate::inbox::{Look, look_of};
 use crate::ingest::cutter::{Cutter, Cutting};
+use crate::ingest::feed::Feed;
+use crate::ingest::source_file::{SourceFile, Unopened};
+use crate::ingest::unpack;
 
 /// The source of a lead whose row names none.
 const SOURCE: &str = "csv";
 /// Bytes read at a time.
 const PIECE_BYTES: usize = 256 << 10;
 
-/// A file of leads, opened. Cheap to clone; clones share the open file.
+/// A file of leads, looked at. Cheap to clone. Each walk opens the file anew, and fails when it is not the same any more.
 #[derive(Debug, Clone)]
 pub struct Ingestion {
     opened: Arc<Opened>,
@@ -178,7 +180,7 @@ impl Ingestion {
     #[must_use]
     pub fn leads(&self) -> Leads {
         Leads {
-            cutter: cut(&self.opened),
+            cutter: None,
             opened: Arc::clone(&self.opened),
             outcome: ChunkOutcome::default(),
             next_lead: 0,
@@ -251,7 +253,8 @@ impl fmt::Display for Rejected {
 #[derive(Debug)]
 pub struct Leads {
     opened: Arc<Opened>,
-    cutter: Cutter<FromStart>,
+    /// None before the first chunk.
+    cutter: Option<Cutter<Feed<'static>>>,
     /// The chunk at hand, its next lead, and its issues that are yet to be told.
     outcome: ChunkOutcome,
     next_lead: usize,
@@ -288,7 +291,11 @@ impl Leads {
     /// Takes the next chunk in; false at the end of the file.
     fn advance(&mut self) -> Result<bool, IngestionError> {
         let opened = Arc::clone(&self.opened);
-        let Some(chunk) = self.cutter.next().map_err(|source| opened.unreadable(source))? else {
+        let cutter = match self.cutter.take() {
+            Some(cutter) => cutter,
+            None => opened.cut()?,
+        };
+        let Some(chunk) = self.cutter.insert(cutter).next().map_err(|source| opened.unreadable(source))? else {
             opened.require_unchanged()?;
             return Ok(false);
         };
@@ -355,41 +362,39 @@ fn owned(lead: &Lead<'_>, (rows_before, lines_before): (u64, u64), score_hundred
 #[derive(Debug)]
 struct Opened {
     path: PathBuf,
-    file: File,
     look: Look,
     rules: Rules,
     learned: Learned,
     plan: Plan,
 }
 
-/// Size and times of a file: what would differ had it been written to.
-type Look = (u64, (i64, i64), (i64, i64));
-
-fn look_of(metadata: &Metadata) -> Look {
-    (metadata.size(), (metadata.mtime(), metadata.mtime_nsec()), (metadata.ctime(), metadata.ctime_nsec()))
-}
-
 impl Opened {
     fn new(path: &Path, rules: Rules) -> Result<Self, IngestionError> {
-        let unreadable = |source: io::Error| match source.kind() {
-            io::ErrorKind::NotFound => IngestionError::NotFound { path: path.to_owned() },
-            _ => IngestionError::Unreadable { path: path.to_owned(), source },
-        };
+        let file = open_file(path, &rules)?;
         let failed = |error| IngestionError::File { path: path.to_owned(), error };
-        // Looked at before it is opened: to open a pipe would wait for whoever writes to it.
-        if !path.metadata().map_err(unreadable)?.is_file() {
-            return Err(unreadable(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")));
-        }
-        let file = File::open(path).map_err(unreadable)?;
-        let look = look_of(&file.metadata().map_err(unreadable)?);
-        if look.0 > rules.limits.file_bytes {
-            let what = format!("it has {} bytes, more than the {} allowed", look.0, rules.limits.file_bytes);
+        let look = file.look();
+        if look.size > rules.limits.file_bytes {
+            let what = format!("it has {} bytes, more than the {} allowed", look.size, rules.limits.file_bytes);
             return Err(failed(FileError::new("file_too_large", what, "Split it, or raise limits.file_bytes in the rules")));
         }
-        let mut head = Vec::new();
-        (&file).take(HEAD_BYTES as u64).read_to_end(&mut head).map_err(unreadable)?;
-        let plan = plan::decide(&head, head.len() < HEAD_BYTES, &rules, SOURCE).map_err(failed)?;
-        Ok(Self { path: path.to_owned(), file, look, rules, learned: Learned::none(), plan })
+        let plan = plan::decide(file.head(), &rules, SOURCE, None).map_err(failed)?;
+        Ok(Self { path: path.to_owned(), look, rules, learned: Learned::none(), plan })
+    }
+
+    /// Opens the file once more, from behind its header.
+    fn cut(&self) -> Result<Cutter<Feed<'static>>, IngestionError> {
+        let file = open_file(&self.path, &self.rules)?;
+        if file.look() != self.look {
+            return Err(self.changed());
+        }
+        let layout = &self.plan.layout;
+        let cutting = Cutting {
+            start: layout.data_start as u64,
+            table: layout.table.clone(),
+            record_bytes: self.rules.limits.record_bytes,
+            chunk_bytes: PIECE_BYTES,
+        };
+        Ok(Cutter::new(file.into_feed(layout.encoding), cutting))
     }
 
     fn context<'a>(&'a self, parents: &'a Parents) -> Context<'a> {
@@ -407,12 +412,19 @@ impl Opened {
 
     /// A file that was written to meanwhile may have been read half old, half new.
     fn require_unchanged(&self) -> Result<(), IngestionError> {
-        let look = look_of(&self.file.metadata().map_err(|source| self.unreadable(source))?);
-        if look == self.look { Ok(()) } else { Err(self.unreadable(io::Error::other("it was changed after it was opened"))) }
+        let metadata = self.path.metadata().map_err(|source| self.unreadable(source))?;
+        if look_of(&metadata) == self.look { Ok(()) } else { Err(self.changed()) }
+    }
+
+    fn changed(&self) -> IngestionError {
+        self.unreadable(io::Error::other("it was changed after it was opened"))
     }
 
     fn unreadable(&self, source: io::Error) -> IngestionError {
-        IngestionError::Unreadable { path: self.path.clone(), source }
+        match unpack::file_error_in(&source) {
+            Some(error) => self.failed(error.clone()),
+            None => IngestionError::Unreadable { path: self.path.clone(), source },
+        }
     }
 
     fn failed(&self, error: FileError) -> IngestionError {
@@ -420,27 +432,22 @@ impl Opened {
     }
 }
 
-/// The opened file from its start, at a position of its own: several readers may go over it at once.
-#[derive(Debug)]
-struct FromStart {
-    opened: Arc<Opened>,
-    at: u64,
-}
-
-impl Read for FromStart {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.opened.file.read_at(buffer, self.at)?;
-        self.at += read as u64;
-        Ok(read)
+/// Opens a file wherever links may lead to it.
+fn open_file(path: &Path, rules: &Rules) -> Result<SourceFile, IngestionError> {
+    let unreadable = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => IngestionError::NotFound { path: path.to_owned() },
+        _ => IngestionError::Unreadable { path: path.to_owned(), source },
+    };
+    // Looked at before it is opened: to open a pipe would wait for whoever writes to it.
+    let real = path.canonicalize().map_err(unreadable)?;
+    if !real.metadata().map_err(unreadable)?.is_file() {
+        return Err(unreadable(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")));
     }
-}
-
-/// Cuts the opened file, from behind its header.
-fn cut(opened: &Arc<Opened>) -> Cutter<FromStart> {
-    let layout = &opened.plan.layout;
-    let (start, record_bytes) = (layout.data_start as u64, opened.rules.limits.record_bytes);
-    let cutting = Cutting { start, dialect: layout.dialect, record_bytes, chunk_bytes: PIECE_BYTES };
-    Cutter::new(Vec::new(), FromStart { opened: Arc::clone(opened), at: start }, cutting)
+    SourceFile::open(&real, rules).map_err(|unopened| match unopened {
+        Unopened::Gone => IngestionError::NotFound { path: path.to_owned() },
+        Unopened::Unreadable(error) => IngestionError::File { path: path.to_owned(), error },
+        Unopened::Machine(source) => unreadable(source),
+    })
 }
 
 #[cfg(test)]

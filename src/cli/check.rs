@@ -7,15 +7,17 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
+use super::check_page::{self, Checked};
 use super::{Exit, Global, Outcome, Trouble, print_json};
 use crate::config::Config;
 use crate::engine::chunk::{Context, Parents};
 use crate::engine::file_error::FileError;
+use crate::engine::lead::Field;
 use crate::engine::learned::Learned;
-use crate::engine::plan::{self, Plan};
+use crate::engine::plan;
 use crate::engine::rules::Rules;
 use crate::inbox::display_name;
-use crate::ingest::preview::{Preview, Seen, preview};
+use crate::ingest::preview::{self, Opened, Seen};
 use crate::render::words::counted;
 use crate::render::{console, lead_json};
 
@@ -80,26 +82,23 @@ impl Check {
     /// One file, with an `error` when it would go to `failed/`.
     fn one(&self, global: &Global, config: &Arc<Config>, rules: &Rules, file: &std::path::Path) -> Result<serde_json::Value, Trouble> {
         let name = display_name(std::path::Path::new(file.file_name().unwrap_or(file.as_os_str())));
-        let bytes = crate::ingest::preview::open(file).map_err(|error| Trouble::environment(format!("{}: {error}", file.display())))?;
+        let opened = preview::open(file, rules).map_err(|error| Trouble::environment(format!("{}: {error}", file.display())))?;
+        let opened = match opened {
+            Ok(opened) => opened,
+            Err(error) => return Ok(refused(&name, &error)),
+        };
         if self.emit == Some(Emit::Csv) {
-            let mut out = BufWriter::new(io::stdout().lock());
-            let emitted = crate::ingest::preview::emit_csv(bytes, rules, &mut out)?;
-            out.flush()?;
-            let told = |too_long: u64| {
-                if too_long > 0 {
-                    eprintln!(
-                        "{name}: {} left out",
-                        counted(too_long, "record beyond record_bytes was", "records beyond record_bytes were")
-                    );
-                }
-                json!({})
-            };
-            return Ok(emitted.map_or_else(|error| refused(&name, &error), told));
+            return emit_csv(&name, opened, rules);
         }
         let source = self.source.as_deref().unwrap_or("csv");
-        let plan = match plan::decide(&bytes.head, bytes.is_whole, rules, source) {
+        let plan = match plan::decide(opened.head(), rules, source, None) {
             Ok(plan) => plan,
-            Err(error) => return Ok(refused(&name, &error)),
+            Err(error) => {
+                if self.emit.is_none() && !global.json {
+                    print!("{}", check_page::refused(&name, &opened, rules));
+                }
+                return Ok(refused(&name, &error));
+            }
         };
         let learned = Learned::none();
         let now = crate::clock::rfc3339(crate::clock::now_ms());
@@ -113,8 +112,9 @@ impl Check {
             issues_kept: if self.emit == Some(Emit::Issues) { usize::MAX } else { SHOWN },
             render: (self.emit == Some(Emit::Leads)).then_some(lead_json::after_row),
         };
+        let (container, left_aside) = (check_page::packed(&opened), opened.left_aside().to_vec());
         let mut out = BufWriter::new(io::stdout().lock());
-        let found = preview(bytes, &context, config.workers, |seen| match seen {
+        let found = preview::preview(opened, &context, config.workers, |seen| match seen {
             Seen::Lead { row, rest } if self.emit == Some(Emit::Leads) => {
                 write!(out, "{{\"row\":{row}")?;
                 out.write_all(rest)
@@ -127,10 +127,15 @@ impl Check {
         })?;
         out.flush()?;
         drop(out);
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => return Ok(refused(&name, &error)),
+        };
+        let checked = Checked { name: &name, container: container.as_deref(), left_aside: &left_aside, plan: &plan, found: &found };
         if self.emit.is_none() && !global.json {
-            print!("{}", page(&name, &plan, &found));
+            print!("{}", check_page::page(&checked));
         }
-        Ok(summary(&name, &plan, &found))
+        Ok(summary(&checked))
     }
 }
 
@@ -141,61 +146,60 @@ fn refused(name: &str, error: &FileError) -> serde_json::Value {
     json!({ "file": name, "error": sentence, "code": error.code })
 }
 
-fn summary(name: &str, plan: &Plan, found: &Preview) -> serde_json::Value {
-    let columns: Vec<_> =
-        plan.mapping.columns.iter().map(|column| json!({ "name": column.name, "maps_to": column.maps_to.map(super::super::engine::lead::Field::name), "why": column.why })).collect();
+/// Header and records as read to stdout, and what is worth knowing about them to stderr.
+fn emit_csv(name: &str, opened: Opened, rules: &Rules) -> Result<serde_json::Value, Trouble> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let emitted = preview::emit_csv(opened, rules, &mut out)?;
+    out.flush()?;
+    let emitted = match emitted {
+        Ok(emitted) => emitted,
+        Err(error) => return Ok(refused(name, &error)),
+    };
+    if emitted.too_long > 0 {
+        eprintln!("{name}: {} left out", counted(emitted.too_long, "record beyond record_bytes was", "records beyond record_bytes were"));
+    }
+    for note in &emitted.notes.first {
+        eprintln!("{name}: line {}: {}", note.line, note.message);
+    }
+    let told = emitted.notes.counts.iter().map(|pair| pair.count).sum::<u64>();
+    if told > emitted.notes.first.len() as u64 {
+        eprintln!("{name}: … and {} more such lines", console::thousands(told - emitted.notes.first.len() as u64));
+    }
+    if emitted.lines_beyond > 0 {
+        eprintln!("{name}: {} behind the table not read (another table, or remarks)", counted(emitted.lines_beyond, "line", "lines"));
+    }
+    Ok(json!({}))
+}
+
+fn summary(checked: &Checked<'_>) -> serde_json::Value {
+    let Checked { name, container, plan, found, .. } = checked;
+    let layout = &plan.layout;
+    let columns: Vec<_> = plan
+        .mapping
+        .columns
+        .iter()
+        .map(|column| json!({ "name": column.name, "maps_to": column.maps_to.map(Field::name), "why": column.why }))
+        .collect();
     let issues: Vec<_> = found
         .issues
         .iter()
         .map(|issue| json!({ "row": issue.row, "line": issue.line, "column": issue.column, "code": issue.code.as_str(), "message": issue.message }))
         .collect();
+    let systematic: Vec<_> = checked
+        .findings()
+        .into_iter()
+        .map(|finding| json!({ "column": finding.column, "code": finding.code, "count": finding.count, "share": finding.share, "rows": finding.rows, "advice": finding.advice }))
+        .collect();
     json!({
         "file": name,
-        "dialect": { "encoding": plan.layout.encoding.as_str(), "delimiter": char::from(plan.layout.dialect.delimiter).to_string(),
-                     "quote": plan.layout.dialect.quote.map(|quote| char::from(quote).to_string()), "header_row": plan.layout.header_row, "confidence": plan.layout.dialect.confidence },
+        "container": container,
+        "dialect": { "encoding": layout.encoding.as_str(), "delimiter": char::from(layout.dialect().delimiter).to_string(),
+                     "quote": layout.dialect().quote.map(|quote| char::from(quote).to_string()),
+                     "escape": layout.dialect().escape.map(|escape| char::from(escape).to_string()),
+                     "header_row": layout.has_header().then_some(layout.header_row), "confidence": layout.confidence() },
         "columns": columns,
         "rows": { "total": found.rows, "valid": found.rows - found.rejected, "duplicates_in_file": found.duplicates, "rejected": found.rejected },
         "issues": issues,
+        "systematic": systematic,
     })
-}
-
-/// The table a sales assistant understands: how we read it, what maps to what, what is wrong, where, and what to do.
-fn page(name: &str, plan: &Plan, found: &Preview) -> String {
-    let delimiter = match plan.layout.dialect.delimiter {
-        b'\t' => "tab".to_owned(),
-        other => format!("'{}'", char::from(other)),
-    };
-    let mut page =
-        format!("{name}: {}, cells separated by {delimiter}, header in line {}\n\n", plan.layout.encoding.as_str(), plan.layout.header_row);
-    let columns: Vec<Vec<String>> = plan
-        .mapping
-        .columns
-        .iter()
-        .map(|column| vec![column.name.clone(), column.maps_to.map_or("-", |field| field.name()).to_owned(), column.why.clone()])
-        .collect();
-    page += &console::table(&["COLUMN", "READ AS", "WHY"], &columns);
-    page += &format!(
-        "\n{} rows: {} acceptable (of which {} repeat a person from above), {} rejected\n",
-        console::thousands(found.rows),
-        console::thousands(found.rows - found.rejected),
-        console::thousands(found.duplicates),
-        console::thousands(found.rejected)
-    );
-    if !found.issues.is_empty() {
-        let issues: Vec<Vec<String>> = found
-            .issues
-            .iter()
-            .map(|issue| vec![issue.row.to_string(), issue.line.to_string(), issue.column.clone(), issue.message.clone()])
-            .collect();
-        page += "\n";
-        page += &console::table(&["ROW", "LINE", "COLUMN", "WHAT IS WRONG"], &issues);
-        if found.issue_count > found.issues.len() as u64 {
-            page += &format!(
-                "… and {} more: --emit issues lists them all\n",
-                console::thousands(found.issue_count - found.issues.len() as u64)
-            );
-        }
-        page += "\nRejected rows would come back as a CSV that can be corrected and dropped again.\n";
-    }
-    page
 }

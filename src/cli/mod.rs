@@ -2,6 +2,7 @@
 
 mod audit;
 mod check;
+mod check_page;
 mod config;
 mod follow;
 mod ingest;

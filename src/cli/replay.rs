@@ -10,6 +10,7 @@ use super::{Exit, Global, Outcome, Trouble, print_json};
 use crate::config::{Config, LogLevel};
 use crate::daemon;
 use crate::engine::chunk::{Context, Parents};
+use crate::engine::file_error::FileError;
 use crate::engine::learned::Learned;
 use crate::engine::plan;
 use crate::inbox::Place;
@@ -60,11 +61,15 @@ fn look(config: &Arc<Config>, before: &Report, archived: Option<Place>) -> Resul
     let gone = |what: &str| Trouble { exit: Exit::Failed, text: format!("{}: {what}", before.file) };
     let place = archived.ok_or_else(|| gone("it was never archived, its original stayed with its owner"))?;
     let path = config.folders.path(place.folder.as_str()).join(&place.rel);
-    let bytes = preview::open(&path).map_err(|error| gone(&format!("{}: {error}", path.display())))?;
     let rules = config.rules_for(Some(&before.source));
-    let plan = match plan::decide(&bytes.head, bytes.is_whole, &rules, &before.source) {
+    let nothing = |error: &FileError| json!({ "total": 0, "valid": 0, "rejected": 0, "by_code": {}, "reason": error.sentence(&before.file) });
+    let opened = match preview::open(&path, &rules).map_err(|error| gone(&format!("{}: {error}", path.display())))? {
+        Ok(opened) => opened,
+        Err(error) => return Ok(nothing(&error)),
+    };
+    let plan = match plan::decide(opened.head(), &rules, &before.source, None) {
         Ok(plan) => plan,
-        Err(error) => return Ok(json!({ "total": 0, "valid": 0, "rejected": 0, "by_code": {}, "reason": error.sentence(&before.file) })),
+        Err(error) => return Ok(nothing(&error)),
     };
     let learned = Learned::none();
     let context = Context {
@@ -77,7 +82,10 @@ fn look(config: &Arc<Config>, before: &Report, archived: Option<Place>) -> Resul
         issues_kept: 0,
         render: None,
     };
-    let found = preview::preview(bytes, &context, config.workers, |_| Ok(()))?;
+    let found = match preview::preview(opened, &context, config.workers, |_| Ok(()))? {
+        Ok(found) => found,
+        Err(error) => return Ok(nothing(&error)),
+    };
     let mut by_code = serde_json::Map::new();
     for pair in &found.counts.pairs {
         let sum = by_code.get(pair.code.as_str()).and_then(Value::as_u64).unwrap_or(0) + pair.count;

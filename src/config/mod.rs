@@ -4,11 +4,12 @@
 //! the only thing read here; the environment is an argument. Nothing is created, and no folder needs to exist.
 //!
 //! In reading order: `root.rs` finds the root; `raw.rs` is the tree as typed; `section.rs` reads one table of it;
-//! `install.rs` and `rows.rs` say what each setting means; `version.rs` hashes what affects rows; `show.rs` prints it all.
+//! `install.rs`, `rows.rs` and `reading.rs` say what each setting means; `version.rs` hashes what affects rows; `show.rs` prints it all.
 
 mod install;
 mod mistake;
 mod raw;
+mod reading;
 mod root;
 mod rows;
 mod section;
@@ -43,7 +44,7 @@ const FILE_BYTES_MAX: u64 = 4 << 20;
 /// Sections that belong to later versions. Ignoring one would look like it worked.
 const LATER: [&str; 3] = ["alerts", "metrics", "retention"];
 
-const TOP_KEYS: [&str; 18] = [
+const TOP_KEYS: [&str; 19] = [
     "mode",
     "folders",
     "watch",
@@ -52,6 +53,7 @@ const TOP_KEYS: [&str; 18] = [
     "output",
     "log",
     "risk",
+    "reading",
     "columns",
     "limits",
     "quality",

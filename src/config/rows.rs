@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 
 use regex::Regex;
 
-use crate::engine::decimal::{Decimal, DecimalMark, read_amount};
+use crate::engine::amount::{AmountRules, DecimalMark, read_amount};
+use crate::engine::decimal::Decimal;
 use crate::engine::headers::normalise;
 use crate::engine::lead::Field;
 use crate::engine::rules::{
     CloneRules, ColumnRules, Constraint, ConstraintRule, EmailRule, Experiment, Filter, Limits, OutcomeRules, PacketRules, QualityRules,
-    Rules, ScoreRules, ScoreWeights, Script, ScriptStatus, Variant,
+    Ranges, Rules, ScoreRules, ScoreWeights, Script, ScriptStatus, Variant,
 };
 
 use super::Model;
@@ -19,7 +20,7 @@ use super::raw::{Node, listed, quoted};
 use super::section::{Findings, Section, read_decimal, texts_of};
 
 /// The tables that a source may override.
-pub(super) const ROW_TABLES: [&str; 7] = ["columns", "limits", "quality", "packet", "score", "model", "clone"];
+pub(super) const ROW_TABLES: [&str; 8] = ["reading", "columns", "limits", "quality", "packet", "score", "model", "clone"];
 
 /// What the experiments and scripts of the installation are, shared by all sources.
 #[derive(Debug, Clone)]
@@ -35,9 +36,11 @@ pub(super) fn read_rules(findings: &Findings, top: &Node, trials: &Trials, noted
         let node = top.table().and_then(|table| table.get(name));
         Section::open(findings, node, name, keys, noted)
     };
-    let all_columns = open("columns", &["required", "aliases", "defaults", "rules", "email", "phone_country", "decimal"]);
+    let all_columns = open("columns", &["required", "aliases", "defaults", "rules", "email", "phone_country", "decimal", "ranges"]);
+    let reading = super::reading::read(&open("reading", &super::reading::KEYS), &default.reading);
     let columns = columns(findings, &all_columns, &default.columns);
-    let limits = limits(&open("limits", &["record_bytes", "columns", "field_bytes", "rows", "file_bytes"]), default.limits);
+    let limits =
+        limits(&open("limits", &["record_bytes", "columns", "field_bytes", "rows", "file_bytes", "expansion_ratio"]), default.limits);
     let quality = quality(&open("quality", &["score_min", "duplicate_tolerance", "missing_fields_max", "warning_share"]), default.quality);
     let packet = packet(&open("packet", &["required", "offer_ratio", "arv", "repairs", "fee", "terms", "bands"]), default.packet);
     let past = open("model", &["prior", "horizon_days", "min_trials", "features", "known_on_arrival"]);
@@ -45,7 +48,8 @@ pub(super) fn read_rules(findings: &Findings, top: &Node, trials: &Trials, noted
     let clone = clone(&open("clone", &["readiness_min", "performance_min", "decline_max", "min_outcomes"]), default.clone);
     let score = score(findings, &open("score", &["value_low", "value_high", "tiers", "explore", "weights"]), noted, default.score);
     let Trials { experiments, scripts } = trials.clone();
-    let mut rules = Rules { version: String::new(), columns, limits, experiments, scripts, packet, outcome, clone, score, quality };
+    let mut rules =
+        Rules { version: String::new(), reading, columns, limits, experiments, scripts, packet, outcome, clone, score, quality };
     rules.version = super::version::of(&rules);
     (rules, model)
 }
@@ -68,6 +72,11 @@ fn columns(findings: &Findings, section: &Section<'_>, default: &ColumnRules) ->
             "decimal",
             &[("auto", DecimalMark::Unknown), ("point", DecimalMark::Point), ("comma", DecimalMark::Comma)],
             default.decimal_mark,
+        ),
+        ranges: section.choice(
+            "ranges",
+            &[("low", Ranges::Low), ("mid", Ranges::Mid), ("high", Ranges::High), ("reject", Ranges::Reject)],
+            default.ranges,
         ),
     }
 }
@@ -98,7 +107,7 @@ fn defaults(findings: &Findings, section: &Section<'_>) -> BTreeMap<Field, Strin
         let Some(field) = findings.field(name, node) else { continue };
         let typed = node.scalar().map(str::trim).filter(|text| !text.is_empty());
         let usable =
-            |text: &str| field != Field::Value || read_amount(text, DecimalMark::Unknown).is_ok_and(|amount| amount.value.is_positive());
+            |text: &str| field != Field::Value || read_amount(text, AmountRules::default()).is_ok_and(|amount| amount.value.is_positive());
         match typed {
             _ if field == Field::Email => {
                 findings.mistake(node, "an address cannot have a default", "remove it: all rows without one would become the same person");
@@ -186,6 +195,7 @@ fn limits(section: &Section<'_>, default: Limits) -> Limits {
         field_bytes: bytes("field_bytes", default.field_bytes),
         rows: section.whole("rows", 1..=1_000_000_000_000, default.rows),
         file_bytes: section.bytes("file_bytes", 1..=1 << 50, default.file_bytes),
+        expansion_ratio: section.whole("expansion_ratio", 1..=1_000_000, default.expansion_ratio),
     }
 }
 

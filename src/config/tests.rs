@@ -1,9 +1,9 @@
 //! Tables of what people type, and what must come of it.
 
 use super::*;
-use crate::engine::decimal::DecimalMark;
+use crate::engine::amount::DecimalMark;
 use crate::engine::lead::Field;
-use crate::engine::rules::{ConstraintRule, EmailRule};
+use crate::engine::rules::{ConstraintRule, EmailRule, HeaderRule, QuoteRule, ReadingRules};
 
 /// The configuration of `/srv/v` with this file and environment (`NAME=value`).
 fn read(file: &str, env: &[&str]) -> Result<Config, ConfigErrors> {
@@ -176,6 +176,60 @@ fn every_mistake_says_what_where_and_what_to_do() {
         (
             "[columns]\nphone_country = 'CA'",
             "2: [columns] phone_country: must be a country calling code of one to three digits, not 'CA'; write for example phone_country = \"1\"",
+        ),
+        (
+            "[columns]\nranges = 'middle'",
+            "2: [columns] ranges: must be \"low\" or \"mid\" or \"high\" or \"reject\", not 'middle'; write for example ranges = \"low\"",
+        ),
+        // Reading.
+        ("[reading]\ndelimeter = ';'", "2: [reading] delimeter: unknown key; did you mean 'delimiter'?"),
+        ("delimiter = ';'", "1: delimiter: unknown key; 'delimiter' belongs under [reading]"),
+        ("[source.a]\nheader = 'none'", "2: [source.a] header: unknown key; 'header' belongs under [source.a.reading]"),
+        (
+            "[reading]\nencoding = 1252",
+            "2: [reading] encoding: must be the name of an encoding in quotes, or \"auto\", not 1252; write for example encoding = \"windows-1252\"",
+        ),
+        (
+            "[reading]\nencoding = 'windows1252x'",
+            "2: [reading] encoding: there is no encoding 'windows1252x'; did you mean 'windows-1252'?",
+        ),
+        ("[reading]\nencoding = 'klingon'", "2: [reading] encoding: there is no encoding 'klingon'; write for example \"windows-1252\""),
+        (
+            "[reading]\ndelimiter = ';;'",
+            "2: [reading] delimiter: must be one ASCII character that is no letter, digit or quote, \"tab\" or \"auto\", not ';;'; write for example delimiter = \";\"",
+        ),
+        (
+            "[reading]\nquote = '`'",
+            "2: [reading] quote: must be \"\\\"\", \"'\" or \"none\", or \"auto\", not '`'; write for example quote = \"\\\"\"",
+        ),
+        (
+            "[reading]\nescape = '/'",
+            "2: [reading] escape: must be \"\\\\\" or \"doubled\", or \"auto\", not '/'; write for example escape = \"\\\\\"",
+        ),
+        (
+            "[reading]\ncomment = '//'",
+            "2: [reading] comment: must be \"#\" or \"none\", or \"auto\", not '//'; write for example comment = \"#\"",
+        ),
+        (
+            "[reading]\nheader = 0",
+            "2: [reading] header: must be \"auto\", \"none\" or the number of a line from 1 to 1000, not 0; write for example header = 3",
+        ),
+        ("[reading]\nsheet = 2", "2: [reading] sheet: must be a text in quotes, not 2; write for example sheet = \"Leads\""),
+        (
+            "[reading]\nrepair_mojibake = 'yes'",
+            "2: [reading] repair_mojibake: must be true or false, not 'yes'; write for example repair_mojibake = false",
+        ),
+        (
+            "[reading]\ndelimiter = '#'\ncomment = '#'",
+            "2: [reading] delimiter: is the same character as comment; one character cannot mean both: change one of them",
+        ),
+        (
+            "[reading]\ncomment = '#'\n[source.a.reading]\ndelimiter = '#'",
+            "4: [source.a.reading] delimiter: is the same character as comment; one character cannot mean both: change one of them",
+        ),
+        (
+            "[limits]\nexpansion_ratio = 0",
+            "2: [limits] expansion_ratio: must be a whole number from 1 to 1000000, not 0; write for example expansion_ratio = 200",
         ),
         // Packet, model, score, quality.
         ("[packet]\noffer_ratio = 70", "2: [packet] offer_ratio: must be above 0 and at most 1, not 70; write 70 % as 0.70"),
@@ -386,6 +440,56 @@ fn a_source_has_its_own_tables_over_the_global_ones() {
 }
 
 #[test]
+fn how_files_are_read_may_be_known_beforehand() {
+    let detected = good("").rules_for(None).reading.clone();
+    assert_eq!(detected, ReadingRules::default());
+    for (typed, expected) in [
+        ("encoding = ' Shift_JIS '", ReadingRules { encoding: Some("Shift_JIS".into()), ..detected.clone() }),
+        ("encoding = 'latin1'", ReadingRules { encoding: Some("windows-1252".into()), ..detected.clone() }),
+        ("delimiter = 'Tab'", ReadingRules { delimiter: Some(b'\t'), ..detected.clone() }),
+        ("delimiter = \"\\t\"", ReadingRules { delimiter: Some(b'\t'), ..detected.clone() }),
+        ("delimiter = '|'", ReadingRules { delimiter: Some(b'|'), ..detected.clone() }),
+        ("quote = '\"'", ReadingRules { quote: Some(QuoteRule::Quote(b'"')), ..detected.clone() }),
+        ("quote = \"'\"", ReadingRules { quote: Some(QuoteRule::Quote(b'\'')), ..detected.clone() }),
+        ("quote = 'None'", ReadingRules { quote: Some(QuoteRule::Nothing), ..detected.clone() }),
+        ("escape = '\\'\ncomment = '#'", ReadingRules { escape: Some(b'\\'), comment: Some(b'#'), ..detected.clone() }),
+        ("escape = 'doubled'\ncomment = 'none'", detected.clone()),
+        ("header = 'none'", ReadingRules { header: HeaderRule::Absent, ..detected.clone() }),
+        ("header = '3'", ReadingRules { header: HeaderRule::Line(3), ..detected.clone() }),
+        (
+            "sheet = 'Leads'\nrepair_mojibake = true",
+            ReadingRules { sheet: Some("Leads".into()), repair_mojibake: true, ..detected.clone() },
+        ),
+    ] {
+        let config = good(&format!("[reading]\n{typed}\n[source.a.columns]\nranges = 'high'"));
+        assert_eq!(config.rules_for(None).reading, expected, "{typed}");
+        assert_eq!(config.rules_for(Some("a")).reading, expected, "{typed}, inherited");
+    }
+    let file = "[reading]\ndelimiter = ';'\nheader = 2\n[source.zillow.reading]\ndelimiter = 'auto'\nencoding = 'macintosh'";
+    let zillow = good(file).rules_for(Some("zillow")).reading.clone();
+    assert_eq!(
+        zillow,
+        ReadingRules { encoding: Some("macintosh".into()), header: HeaderRule::Line(2), ..detected.clone() },
+        "a source can go back to detecting"
+    );
+    for (variable, expected) in [
+        ("VALHALLA_READING__ENCODING=windows-1251", ReadingRules { encoding: Some("windows-1251".into()), ..detected.clone() }),
+        ("VALHALLA_READING__DELIMITER=;", ReadingRules { delimiter: Some(b';'), ..detected.clone() }),
+        ("VALHALLA_READING__DELIMITER=,", ReadingRules { delimiter: Some(b','), ..detected.clone() }),
+        ("VALHALLA_READING__DELIMITER=\t", ReadingRules { delimiter: Some(b'\t'), ..detected.clone() }),
+        ("VALHALLA_READING__QUOTE='", ReadingRules { quote: Some(QuoteRule::Quote(b'\'')), ..detected.clone() }),
+        ("VALHALLA_READING__QUOTE=\"", ReadingRules { quote: Some(QuoteRule::Quote(b'"')), ..detected.clone() }),
+        ("VALHALLA_READING__ESCAPE=\\", ReadingRules { escape: Some(b'\\'), ..detected.clone() }),
+        ("VALHALLA_READING__COMMENT=#", ReadingRules { comment: Some(b'#'), ..detected.clone() }),
+        ("VALHALLA_READING__HEADER=4", ReadingRules { header: HeaderRule::Line(4), ..detected.clone() }),
+        ("VALHALLA_READING__REPAIR_MOJIBAKE=true", ReadingRules { repair_mojibake: true, ..detected.clone() }),
+    ] {
+        let config = read("", &[variable]).unwrap_or_else(|mistakes| panic!("{variable}\n{mistakes}"));
+        assert_eq!(config.rules_for(None).reading, expected, "{variable}");
+    }
+}
+
+#[test]
 fn a_pattern_has_to_match_the_whole_cell() {
     let rules = good("[columns.rules]\nLot = { matches = 'a|ab' }").rules_for(None);
     let ConstraintRule::Matches(pattern) = &rules.columns.constraints[0].rule else { panic!("a pattern") };
@@ -428,7 +532,7 @@ fn experiments_are_exact_and_in_order() {
 #[test]
 fn the_rules_version_depends_on_what_affects_rows_and_on_nothing_else() {
     let default = version("");
-    assert_eq!(default, "6ea0d8b771ef8997", "a change here makes every file ever taken new: say so in the changelog");
+    assert_eq!(default, "3908bbaee8e1b74d", "a change here makes every file ever taken new: say so in the changelog");
     let trials = "experiments = [{ id = 'x', salt = 'a', variants = [{ id = 'p', weight = 1 }, { id = 'q', weight = 2 }] }]\n";
     for same in [
         DEFAULT_FILE,
@@ -437,6 +541,8 @@ fn the_rules_version_depends_on_what_affects_rows_and_on_nothing_else() {
         "[packet]\noffer_ratio = 0.7\n[limits]\nfile_bytes = 68_719_476_736",
         "[columns]\nrequired = ['value', 'email', 'name']",
         "[source.other.columns]\nemail = 'minimal'",
+        "[source.other.reading]\nheader = 'none'",
+        "[reading]\nencoding = 'AUTO'\ndelimiter = 'auto'\nheader = 'Auto'",
         "mode = 'dry-run'",
     ] {
         assert_eq!(version(same), default, "{same}");
@@ -456,6 +562,17 @@ fn the_rules_version_depends_on_what_affects_rows_and_on_nothing_else() {
         "[columns]\nemail = 'minimal'",
         "[columns]\nphone_country = 1",
         "[columns]\ndecimal = 'comma'",
+        "[columns]\nranges = 'mid'",
+        "[reading]\nencoding = 'windows-1252'",
+        "[reading]\ndelimiter = ';'",
+        "[reading]\nquote = 'none'",
+        "[reading]\nescape = '\\'",
+        "[reading]\ncomment = '#'",
+        "[reading]\nheader = 'none'",
+        "[reading]\nheader = 2",
+        "[reading]\nsheet = 'Leads'",
+        "[reading]\nrepair_mojibake = true",
+        "[limits]\nexpansion_ratio = 10",
         "[limits]\nfield_bytes = 5",
         "[packet]\nrequired = ['email']",
         "[packet]\noffer_ratio = 0.71",
@@ -488,6 +605,7 @@ fn the_order_of_a_file_says_nothing() {
     let a = "[columns]\nemail = 'minimal'\naliases = { name = ['a'], phone = ['b'] }\n[score]\nexplore = 0.1\n[[scripts]]\nid = 'p'\nchannel = 'x'\n[[scripts]]\nid = 'q'\nchannel = 'x'";
     let b = "[[scripts]]\nchannel = 'x'\nid = 'q'\n[[scripts]]\nchannel = 'x'\nid = 'p'\n[score]\nexplore = 0.10\n[columns]\naliases.phone = ['b']\naliases.name = ['a']\nemail = 'minimal'";
     assert_eq!(version(a), version(b));
+    assert_eq!(version("[reading]\nencoding = 'latin1'"), version("[reading]\nencoding = 'Windows-1252'"), "two labels of one encoding");
     let source = "[source.zillow.columns]\nemail = 'minimal'";
     assert_eq!(good(source).rules_for(Some("zillow")).version, version("[columns]\nemail = 'minimal'"), "the same rules by another way");
 }
@@ -501,7 +619,7 @@ fn the_default_file_is_the_defaults() {
     rules.version = Rules::default().version;
     assert_eq!(format!("{rules:?}"), format!("{:?}", Rules::default()), "the engine's defaults are the documented ones");
     let unset: Vec<&str> = file.settings().iter().filter(|s| s.origin == Origin::Default).map(|s| s.key.as_str()).collect();
-    let optional = ["root", "group", "workers", "aliases", "defaults", "rules", "phone_country", "arv", "repairs", "prior"];
+    let optional = ["root", "group", "workers", "sheet", "aliases", "defaults", "rules", "phone_country", "arv", "repairs", "prior"];
     assert_eq!(unset, optional, "every setting with a default stands in the file");
     assert!(optional.iter().all(|key| DEFAULT_FILE.contains(&format!("\n# {key} = "))), "and every other is shown in a comment");
 }
@@ -532,6 +650,18 @@ fn what_is_shown_reads_back() {
         [columns]
         aliases = { name = ["Wer \\ was"] }
         rules."Lot Size" = { matches = '[A-Z]{2}\d+', min = 1.50 }
+        [reading]
+        delimiter = "tab"
+        quote = '"'
+        escape = '\'
+        comment = "none"
+        header = 3
+        sheet = "Leads \"2026\""
+        [source.old.reading]
+        encoding = "windows-1252"
+        quote = "'"
+        header = "none"
+        repair_mojibake = true
         [packet]
         terms = "Cash.\nNo # conditions."
         fee = 12.5

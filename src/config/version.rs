@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 
 use crate::engine::lead::{Field, FieldSet};
 use crate::engine::rules::{
-    CloneRules, ColumnRules, Constraint, ConstraintRule, Experiment, Limits, OutcomeRules, PacketRules, Rules, ScoreRules, ScoreWeights,
-    Script, Variant,
+    CloneRules, ColumnRules, Constraint, ConstraintRule, Experiment, Limits, OutcomeRules, PacketRules, ReadingRules, Rules, ScoreRules,
+    ScoreWeights, Script, Variant,
 };
 
 /// The first 16 hexadecimal characters of the SHA-256 of the canonical text.
@@ -26,11 +26,12 @@ pub(super) fn of(rules: &Rules) -> String {
 /// Every setting on a line of its own, in a fixed order, texts quoted. Each part is taken apart in full, so that a new
 /// field does not compile until it is decided whether it belongs here.
 fn canonical(rules: &Rules) -> String {
-    let Rules { version: _, columns, limits, experiments, scripts, packet, outcome, clone, score, quality: _ } = rules;
-    let mut lines = vec![String::from("rules 1")];
+    let Rules { version: _, reading, columns, limits, experiments, scripts, packet, outcome, clone, score, quality: _ } = rules;
+    let mut lines = vec![String::from("rules 2")];
+    put_reading(&mut lines, reading);
     put_columns(&mut lines, columns);
-    let Limits { record_bytes, columns, field_bytes, rows, file_bytes } = limits;
-    lines.push(format!("limits {record_bytes} {columns} {field_bytes} {rows} {file_bytes}"));
+    let Limits { record_bytes, columns, field_bytes, rows, file_bytes, expansion_ratio } = limits;
+    lines.push(format!("limits {record_bytes} {columns} {field_bytes} {rows} {file_bytes} {expansion_ratio}"));
     for experiment in experiments {
         put_experiment(&mut lines, experiment);
     }
@@ -49,9 +50,14 @@ fn canonical(rules: &Rules) -> String {
     lines.join("\n")
 }
 
+fn put_reading(lines: &mut Vec<String>, reading: &ReadingRules) {
+    let ReadingRules { encoding, delimiter, quote, escape, comment, header, sheet, repair_mojibake } = reading;
+    lines.push(format!("reading {encoding:?} {delimiter:?} {quote:?} {escape:?} {comment:?} {header:?} {sheet:?} {repair_mojibake}"));
+}
+
 fn put_columns(lines: &mut Vec<String>, columns: &ColumnRules) {
-    let ColumnRules { required, aliases, defaults, constraints, email, phone_country, decimal_mark } = columns;
-    lines.push(format!("columns {} {email:?} {phone_country:?} {decimal_mark:?}", fields(*required)));
+    let ColumnRules { required, aliases, defaults, constraints, email, phone_country, decimal_mark, ranges } = columns;
+    lines.push(format!("columns {} {email:?} {phone_country:?} {decimal_mark:?} {ranges:?}", fields(*required)));
     lines.extend(aliases.iter().map(|(field, names)| format!("alias {field} {names:?}")));
     lines.extend(defaults.iter().map(|(field, text)| format!("default {field} {text:?}")));
     for Constraint { column, rule } in constraints {

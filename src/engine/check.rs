@@ -1,17 +1,21 @@
 //! A row as read → a lead, or everything that is wrong with it. The only constructor of a lead.
 //!
-//! All issues of a row are found, not only the first. A row that breaks a rule is data, not an error.
-//! Wording as in the original system, so that people and scripts that knew it find the same sentences.
+//! All issues of a row are found, not only the first. A row that breaks a rule is data, not an error; of a row that is
+//! taken it is noted what was repaired, guessed or doubtful about it. Wording of the issues as in the original system, so
+//! that people and scripts that knew it find the same sentences.
 
 use std::borrow::Cow;
 
 use csv::ByteRecord;
 
-use super::cells::{standard_source, trim};
-use super::decimal::{self, Amount, Decimal, NotAnAmount};
-use super::email;
+use super::amount::{self, Amount, AmountRules};
+use super::cells::{self, standard_source, trim};
+use super::decimal::{Decimal, NotAnAmount};
+use super::email::{self, Address};
 use super::headers::FieldFrom;
 use super::lead::{self, Field, IssueCode, LeadBatch, Parts, RowIssue};
+use super::mojibake;
+use super::notes::{NoteCode, Notes};
 use super::phone::{self, Phone};
 use super::plan::{Plan, Target};
 use super::rules::{ConstraintRule, Rules};
@@ -30,10 +34,10 @@ pub struct RawRow<'a> {
 /// Issues of single cells told for one row; a row that has so many is not read cell by cell.
 const CELL_ISSUES_MAX: usize = 50;
 
-/// Checks and cleans one row: a lead appended to `batch`, or its issues appended to `issues`.
+/// Checks and cleans one row: a lead appended to `batch` with its notes, or its issues appended to `issues`.
 ///
 /// Returns whether the row was accepted.
-pub fn check(raw: &RawRow<'_>, plan: &Plan, rules: &Rules, issues: &mut Vec<RowIssue>, batch: &mut LeadBatch) -> bool {
+pub fn check(raw: &RawRow<'_>, plan: &Plan, rules: &Rules, issues: &mut Vec<RowIssue>, notes: &mut Notes, batch: &mut LeadBatch) -> bool {
     let mut row = Row { raw, plan, rules, issues, found: 0 };
     row.check_shape();
     if raw.record.len() > rules.limits.columns {
@@ -48,7 +52,7 @@ pub fn check(raw: &RawRow<'_>, plan: &Plan, rules: &Rules, issues: &mut Vec<RowI
     for field in rules.columns.required.iter().filter(is_missing) {
         row.issue(IssueCode::MissingField, plan.mapping.column_of(field), format!("Missing fields in lead data: ['{field}']"));
     }
-    let address = row.address(&address);
+    let found = row.address(&address);
     let amount = row.amount(&value, &name);
     for (target, at) in &plan.constraints {
         row.constrain(*target, *at, &texts, amount);
@@ -57,27 +61,28 @@ pub fn check(raw: &RawRow<'_>, plan: &Plan, rules: &Rules, issues: &mut Vec<RowI
         return false;
     }
 
-    let address = address.unwrap_or(Cow::Borrowed(""));
-    let (phone_e164, phone_reads) = match phone::read_phone(&phone, rules.columns.phone_country.as_deref()) {
-        Phone::E164(number) => (number, true),
-        Phone::National => (String::new(), true),
-        Phone::Unreadable => (String::new(), false),
-    };
+    let found = found.unwrap_or(Address { address: Cow::Borrowed(""), others: Cow::Borrowed(""), unwrapped: false });
+    let number = phone::read_phone(&phone, rules.columns.phone_country.as_deref());
+    Remarks { row: &row, notes }.add_all(&texts, &found, amount, &number);
+
     let source = standard_source(&source);
     let source_given = !source.is_empty();
     let parts = Parts {
         row: raw.row,
         line: raw.line,
-        lead_id: lead::lead_id_of(&email::identity(&address)),
+        lead_id: lead::lead_id_of(&email::identity(&found.address)),
         value: amount.map(|amount| amount.value),
         source_given,
-        phone_reads,
+        phone_reads: number.reads(),
     };
     let source = if source_given { &*source } else { &plan.default_source };
     let currency = amount.map_or("", |amount| amount.currency);
-    batch.push(parts, [&name, &address, currency, &location, &phone, &phone_e164, source], |packed| {
+    batch.push(parts, [&name, &found.address, currency, &location, &phone, number.e164(), source], |packed| {
         for at in &plan.mapping.extra {
-            lead::pack_cell(packed, cell(raw.record, *at).unwrap_or(""));
+            lead::pack_cell(packed, &repaired(cell(raw.record, *at).unwrap_or(""), rules));
+        }
+        if plan.mapping.other_emails.is_some() && !found.others.is_empty() {
+            lead::pack_cell(packed, &found.others);
         }
     });
     true
@@ -86,10 +91,15 @@ pub fn check(raw: &RawRow<'_>, plan: &Plan, rules: &Rules, issues: &mut Vec<RowI
 /// Whether a field's cells hold anything at all, be it bytes that are not text, which has been said by then.
 fn is_filled(record: &ByteRecord, plan: &Plan, field: Field) -> bool {
     let is_unreadable = |at: &usize| record.get(*at).is_some_and(|cell| std::str::from_utf8(cell).is_err());
+    columns_of(plan, field).iter().any(is_unreadable)
+}
+
+/// The columns that a field is read from.
+fn columns_of(plan: &Plan, field: Field) -> &[usize] {
     match plan.mapping.from(field) {
-        FieldFrom::Nowhere => false,
-        FieldFrom::Column(at) => is_unreadable(at),
-        FieldFrom::Joined(parts, _) => parts.iter().any(is_unreadable),
+        FieldFrom::Nowhere => &[],
+        FieldFrom::Column(at) => std::slice::from_ref(at),
+        FieldFrom::Joined(parts, _) => parts,
     }
 }
 
@@ -102,16 +112,41 @@ fn cell(record: &ByteRecord, at: usize) -> Option<&str> {
 fn row_text<'a>(record: &'a ByteRecord, plan: &Plan, rules: &'a Rules, field: Field) -> Cow<'a, str> {
     let text = match plan.mapping.from(field) {
         FieldFrom::Nowhere => Cow::Borrowed(""),
-        FieldFrom::Column(at) => Cow::Borrowed(trim(cell(record, *at).unwrap_or(""))),
+        FieldFrom::Column(at) => field_text(cell(record, *at).unwrap_or(""), rules, field),
         FieldFrom::Joined(parts, separator) => {
-            let cells = parts.iter().filter_map(|at| cell(record, *at)).map(trim).filter(|text| !text.is_empty());
-            Cow::Owned(cells.collect::<Vec<_>>().join(separator))
+            let texts = parts.iter().filter_map(|at| cell(record, *at)).map(|cell| field_text(cell, rules, field));
+            Cow::Owned(texts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join(separator))
         }
     };
     if !text.is_empty() || rules.columns.defaults.is_empty() {
         return text;
     }
     rules.columns.defaults.get(&field).map_or(text, |default| Cow::Borrowed(default.as_str()))
+}
+
+/// A field's cell: `""` when it means that there is nothing. Only names and places are cleaned inside: the line breaks of
+/// the others separate addresses and numbers, and a phone is kept as typed.
+fn field_text<'a>(cell: &'a str, rules: &Rules, field: Field) -> Cow<'a, str> {
+    let text = trim(cell);
+    if cells::is_missing(field, text) {
+        return Cow::Borrowed("");
+    }
+    match field {
+        Field::Name | Field::Location => match repaired(text, rules) {
+            Cow::Borrowed(text) => cells::clean(text),
+            Cow::Owned(text) => Cow::Owned(cells::clean(&text).into_owned()),
+        },
+        Field::Source => repaired(text, rules),
+        Field::Email | Field::Value | Field::Phone => Cow::Borrowed(text),
+    }
+}
+
+/// A cell without the damage of an earlier wrong encoding, where the configuration wants it repaired.
+fn repaired<'a>(text: &'a str, rules: &Rules) -> Cow<'a, str> {
+    if !rules.reading.repair_mojibake || text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
+    mojibake::repaired(text).map_or(Cow::Borrowed(text), Cow::Owned)
 }
 
 /// One row being checked: where its issues are gathered.
@@ -166,15 +201,19 @@ impl Row<'_, '_> {
         self.plan.mapping.columns.get(at).map_or_else(|| format!("column_{}", at + 1), |column| column.name.clone())
     }
 
-    fn address<'t>(&mut self, text: &'t str) -> Option<Cow<'t, str>> {
+    fn address<'t>(&mut self, text: &'t str) -> Option<Address<'t>> {
         if text.is_empty() {
             return None;
         }
-        let address = email::read_address(text, self.rules.columns.email);
-        if address.is_none() {
+        let found = email::read_address(text, self.rules.columns.email);
+        if found.is_none() {
             self.issue(IssueCode::InvalidEmail, self.plan.mapping.column_of(Field::Email), format!("Invalid email format: {text}"));
         }
-        address
+        found
+    }
+
+    fn amount_rules(&self) -> AmountRules {
+        AmountRules { mark: self.plan.decimal_mark, ranges: self.rules.columns.ranges }
     }
 
     fn amount<'t>(&mut self, text: &'t str, name: &str) -> Option<Amount<'t>> {
@@ -182,7 +221,7 @@ impl Row<'_, '_> {
             return None;
         }
         let column = |row: &Self| row.plan.mapping.column_of(Field::Value);
-        match decimal::read_amount(text, self.plan.decimal_mark) {
+        match amount::read_amount(text, self.amount_rules()) {
             Ok(amount) if amount.value.is_positive() => return Some(amount),
             Ok(_) => self.issue(IssueCode::ValueNotPositive, column(self), format!("Invalid lead value: {text} for lead: {name}")),
             Err(NotAnAmount::NotNumeric) => self.issue(IssueCode::ValueNotNumeric, column(self), format!("Value must be numeric: {text}")),
@@ -206,12 +245,93 @@ impl Row<'_, '_> {
         }
         let number = || match target {
             Target::Field(Field::Value) => amount.map(|amount| amount.value),
-            _ => decimal::read_amount(text, self.plan.decimal_mark).ok().map(|amount| amount.value),
+            _ => amount::read_amount(text, self.amount_rules()).ok().map(|amount| amount.value),
         };
         if let Some((code, asked)) = broken(&self.rules.columns.constraints[at].rule, text, number) {
             let message = format!("Invalid {column}: {text} ({asked})");
             self.issue(code, column, message);
         }
+    }
+}
+
+/// What should be known about a row that is taken.
+struct Remarks<'a, 'b> {
+    row: &'a Row<'a, 'b>,
+    notes: &'a mut Notes,
+}
+
+impl Remarks<'_, '_> {
+    fn add_all(&mut self, texts: &[&Cow<'_, str>; 6], found: &Address<'_>, amount: Option<Amount<'_>>, number: &Phone) {
+        self.add_address(texts[Field::Email as usize], found);
+        if let Some((amount, code)) = amount.and_then(|amount| Some((amount, amount.note?))) {
+            self.add_amount(texts[Field::Value as usize], amount, code);
+        }
+        if !texts[Field::Phone as usize].is_empty() {
+            self.add_phone(texts[Field::Phone as usize], number);
+        }
+        if !self.row.raw.record.as_slice().is_ascii() {
+            self.add_mojibake();
+        }
+    }
+
+    fn add_address(&mut self, text: &str, Address { address, others, unwrapped }: &Address<'_>) {
+        if let Some(meant) = email::meant_domain(address) {
+            let local = address.rsplit_once('@').map_or("", |(local, _)| local);
+            self.add(Field::Email, NoteCode::EmailSlip, || format!("{address} is taken as it is: was {local}@{meant} meant?"));
+        }
+        if !others.is_empty() {
+            self.add(Field::Email, NoteCode::EmailsSeveral, || {
+                format!("Several addresses in one cell: {address} is used, kept are {others}")
+            });
+        } else if *unwrapped {
+            self.add(Field::Email, NoteCode::EmailUnwrapped, || format!("{address} was taken out of: {text}"));
+        }
+    }
+
+    fn add_amount(&mut self, text: &str, amount: Amount<'_>, code: NoteCode) {
+        let value = amount.value;
+        self.add(Field::Value, code, || match code {
+            NoteCode::ValueAmbiguous => format!("{text} is read as {value}: its separator can mean thousands as well as decimals"),
+            NoteCode::ValueRange => format!("{text} is a range, read as {value}"),
+            _ => format!("{text} is read as {value}"),
+        });
+    }
+
+    fn add_phone(&mut self, text: &str, number: &Phone) {
+        match number {
+            Phone::Damaged { reads: false, .. } => self.add(Field::Phone, NoteCode::PhoneDamaged, || {
+                format!("{text}: a spreadsheet has cut the digits off (make the column text and export it again)")
+            }),
+            Phone::Damaged { e164, .. } => self.add(Field::Phone, NoteCode::PhoneDamaged, || {
+                let read = if e164.is_empty() { String::new() } else { format!(", read as {e164}") };
+                format!("{text}: a spreadsheet has made it a number{read} (make the column text and export it again)")
+            }),
+            Phone::Unreadable => {
+                self.add(Field::Phone, NoteCode::PhoneUnreadable, || {
+                    format!("{text} cannot be read as a phone number, and is kept as typed")
+                });
+            }
+            Phone::E164(_) | Phone::National => {}
+        }
+    }
+
+    /// Text fields and the columns that we do not know.
+    fn add_mojibake(&mut self) {
+        let Row { raw, plan, rules, .. } = self.row;
+        let fields = [Field::Name, Field::Location, Field::Source].map(|field| columns_of(plan, field));
+        for at in fields.into_iter().flatten().chain(&plan.mapping.extra) {
+            let Some(text) = cell(raw.record, *at).filter(|text| !text.is_ascii()) else { continue };
+            let Some(repaired) = mojibake::repaired(text) else { continue };
+            let done = if rules.reading.repair_mojibake { "repaired to" } else { "probably" };
+            self.notes.add((raw.row, raw.line), &self.row.column_name(*at), NoteCode::Mojibake, || {
+                format!("{text}: damaged by a wrong encoding, {done} {repaired}")
+            });
+        }
+    }
+
+    fn add(&mut self, field: Field, code: NoteCode, message: impl FnOnce() -> String) {
+        let Row { raw, plan, .. } = self.row;
+        self.notes.add((raw.row, raw.line), &plan.mapping.column_of(field), code, message);
     }
 }
 
@@ -245,23 +365,45 @@ fn broken(rule: &ConstraintRule, text: &str, number: impl Fn() -> Option<Decimal
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::plan;
+    use crate::engine::plan::{self, Head};
     use crate::engine::rules::Constraint;
+    use proptest::prelude::*;
+
+    /// What became of a row.
+    struct Checked {
+        issues: Vec<RowIssue>,
+        notes: Notes,
+        batch: LeadBatch,
+        plan: Plan,
+    }
+
+    fn check_cells(header: &str, cells: Vec<&[u8]>, rules: &Rules) -> Checked {
+        let plan = plan::decide(Head::whole(format!("{header}\n").as_bytes()), rules, "csv", None).expect("a plan");
+        let record = ByteRecord::from(cells);
+        let mut checked = Checked { issues: Vec::new(), notes: Notes::keeping(10), batch: LeadBatch::default(), plan };
+        let Checked { issues, notes, batch, plan } = &mut checked;
+        let accepted = check(&RawRow { row: 1, line: 2, record: &record }, plan, rules, issues, notes, batch);
+        assert_eq!((accepted, issues.is_empty()), (batch.len() == 1, batch.len() == 1));
+        checked
+    }
 
     /// Reads one row under a header; the lead as text, or its issues as `code@column: message`.
     fn read(header: &str, row: &str, rules: &Rules) -> String {
-        let text = format!("{header}\n{row}\n");
-        let plan = plan::decide(text.as_bytes(), true, rules, "csv").expect("a plan");
-        let record =
-            crate::engine::dialect::reader(row.as_bytes(), &plan.layout.dialect).byte_records().next().expect("a row").expect("readable");
-        let (mut issues, mut batch) = (Vec::new(), LeadBatch::default());
-        if check(&RawRow { row: 1, line: 2, record: &record }, &plan, rules, &mut issues, &mut batch) {
-            let lead = batch.lead(0, &plan.mapping.extra_names);
-            let value = lead.value.map_or("-".into(), |value| value.to_string());
-            let extra: Vec<String> = lead.extra.iter().map(|(name, cell)| format!("{name}={cell}")).collect();
-            return format!("{}|{}|{value}|{}|{}|{}|{}", lead.name, lead.email, lead.location, lead.phone, lead.source, extra.join(","));
+        let Checked { issues, batch, plan, .. } = check_cells(header, row.split(',').map(str::as_bytes).collect(), rules);
+        if batch.is_empty() {
+            return issues.iter().map(|i| format!("{}@{}: {}", i.code.as_str(), i.column, i.message)).collect::<Vec<_>>().join("; ");
         }
-        issues.iter().map(|i| format!("{}@{}: {}", i.code.as_str(), i.column, i.message)).collect::<Vec<_>>().join("; ")
+        let lead = batch.lead(0, &plan.mapping.extra_names);
+        let value = lead.value.map_or("-".into(), |value| value.to_string());
+        let extra: Vec<String> = lead.extra.iter().map(|(name, cell)| format!("{name}={cell}")).collect();
+        format!("{}|{}|{value}|{}|{}|{}|{}", lead.name, lead.email, lead.location, lead.phone, lead.source, extra.join(","))
+    }
+
+    /// The notes on a row of the six fields and a column more, as `code@column: message`.
+    fn notes_on(cells: [&str; 7], rules: &Rules) -> Vec<String> {
+        let checked = check_cells("name,email,value,location,phone,source,notes", cells.map(str::as_bytes).to_vec(), rules);
+        assert_eq!(checked.issues, [], "{cells:?}");
+        checked.notes.first.iter().map(|note| format!("{}@{}: {}", note.code.as_str(), note.column, note.message)).collect()
     }
 
     fn check_row(row: &str, expected: &str) {
@@ -334,11 +476,94 @@ mod tests {
 
     #[test]
     fn bytes_that_are_not_text_cost_the_row() {
-        let plan = plan::decide(b"name,email,value\n", true, &Rules::default(), "csv").expect("a plan");
-        let record = ByteRecord::from(vec![&b"A\xff"[..], b"a@b.co", b"5"]);
-        let (mut issues, mut batch) = (Vec::new(), LeadBatch::default());
-        assert!(!check(&RawRow { row: 1, line: 2, record: &record }, &plan, &Rules::default(), &mut issues, &mut batch));
-        let told: Vec<_> = issues.iter().map(|issue| (issue.code, issue.column.as_str())).collect();
+        let checked = check_cells("name,email,value", vec![b"A\xff", b"a@b.co", b"5"], &Rules::default());
+        let told: Vec<_> = checked.issues.iter().map(|issue| (issue.code, issue.column.as_str())).collect();
         assert_eq!(told, [(IssueCode::InvalidEncoding, "name")], "a cell that cannot be read is not missing");
+    }
+
+    #[test]
+    fn text_is_cleaned_and_other_columns_are_kept() {
+        assert_eq!(
+            read("name,email,value,location,notes", "Kim\n \u{a0}Larsen,a@b.co,5,New   York,a  b\u{200b}", &Rules::default()),
+            "Kim Larsen|a@b.co|5|New York||csv|notes=a  b\u{200b}"
+        );
+        assert_eq!(read("name,email,value,phone", "A,a@b.co,5, 1\u{a0}\u{a0}2 ", &Rules::default()), "A|a@b.co|5||1\u{a0}\u{a0}2|csv|");
+    }
+
+    #[test]
+    fn words_for_nothing_are_missing_and_formula_errors_no_value() {
+        for nothing in ["N/A", "-", "NULL", "n.a."] {
+            assert_eq!(
+                read("name,email,value,location,phone", &format!("A,a@b.co,{nothing},X,1"), &Rules::default()),
+                "missing_field@value: Missing fields in lead data: ['value']"
+            );
+            assert_eq!(
+                read("name,email,value,location,phone", &format!("A,a@b.co,5,{nothing},{nothing}"), &Rules::default()),
+                "A|a@b.co|5|||csv|"
+            );
+        }
+        for no_number in ["#REF!", "call me"] {
+            let told = format!("value_not_numeric@value: Value must be numeric: {no_number}");
+            assert_eq!(read("name,email,value", &format!("A,a@b.co,{no_number}"), &Rules::default()), told);
+        }
+        assert_eq!(read("name,email,value", "Null,a@b.co,5", &Rules::default()), "Null|a@b.co|5|||csv|", "somebody is called so");
+        assert_eq!(
+            read("name,email,value", "#REF!,a@b.co,5", &Rules::default()),
+            "missing_field@name: Missing fields in lead data: ['name']"
+        );
+    }
+
+    #[test]
+    fn other_addresses_are_kept() {
+        let checked = check_cells("name,email,value,notes", vec![b"A", b"a@b.co; B@c.de", b"5", b"x"], &Rules::default());
+        let lead = checked.batch.lead(0, &checked.plan.mapping.extra_names);
+        assert_eq!(lead.email, "a@b.co");
+        let others = &checked.plan.mapping.extra_names[checked.plan.mapping.other_emails.expect("a place for them")];
+        assert_eq!(lead.extra.iter().collect::<Vec<_>>(), [("notes", "x"), (others.as_str(), "b@c.de")]);
+    }
+
+    #[test]
+    fn notes_on_accepted_rows() {
+        let rules = Rules::default();
+        assert_eq!(notes_on(["A", "a@b.co", "5", "", "+44 20 7946 0018", "", ""], &rules), [""; 0]);
+        let phone = |cell| notes_on(["A", "a@b.co", "5", "", cell, "", ""], &rules).concat();
+        assert!(phone("4.15E+09").starts_with("phone_damaged@phone: 4.15E+09: a spreadsheet has cut the digits off"));
+        assert!(phone("7135550123.0").starts_with("phone_damaged@phone: 7135550123.0: a spreadsheet has made it a number (make"));
+        assert_eq!(phone("call me"), "phone_unreadable@phone: call me cannot be read as a phone number, and is kept as typed");
+        assert_eq!(phone("N/A"), "");
+        let email = |cell| notes_on(["A", cell, "5", "", "", "", ""], &rules).concat();
+        assert_eq!(email("ann@gmial.com"), "email_slip@email: ann@gmial.com is taken as it is: was ann@gmail.com meant?");
+        assert_eq!(email("Ann <a@b.co>"), "email_unwrapped@email: a@b.co was taken out of: Ann <a@b.co>");
+        assert_eq!(email("a@b.co, c@d.co"), "emails_several@email: Several addresses in one cell: a@b.co is used, kept are c@d.co");
+        let value = |cell| notes_on(["A", "a@b.co", cell, "", "", "", ""], &rules).concat();
+        assert!(value("200k-300k").starts_with("value_range@value: 200k-300k is a range, read as 200"));
+    }
+
+    #[test]
+    fn mojibake_is_told_and_repaired_only_when_configured() {
+        let mut rules = Rules::default();
+        let row = ["JosÃ© Ã‘iguez", "a@b.co", "5", "", "", "", "MÃ¼nchen"];
+        let told = |rules: &Rules| notes_on(row, rules).join("; ");
+        assert_eq!(
+            told(&rules),
+            "mojibake@name: JosÃ© Ã‘iguez: damaged by a wrong encoding, probably José Ñiguez; mojibake@notes: MÃ¼nchen: damaged by a wrong encoding, probably München"
+        );
+        let read = |rules: &Rules| {
+            let checked = check_cells("name,email,value,location,phone,source,notes", row.map(str::as_bytes).to_vec(), rules);
+            let lead = checked.batch.lead(0, &checked.plan.mapping.extra_names);
+            format!("{} {}", lead.name, lead.extra.get("notes").unwrap_or_default())
+        };
+        assert_eq!(read(&rules), "JosÃ© Ã‘iguez MÃ¼nchen");
+        rules.reading.repair_mojibake = true;
+        assert_eq!(read(&rules), "José Ñiguez München");
+        assert!(told(&rules).contains("repaired to München"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_row_is_a_lead_or_has_issues(row in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..20), 1..9)) {
+            let checked = check_cells("name,email,value,location,phone,source,notes", row.iter().map(Vec::as_slice).collect(), &Rules::default());
+            prop_assert!(checked.batch.is_empty() != checked.issues.is_empty());
+        }
     }
 }

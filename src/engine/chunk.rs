@@ -10,28 +10,34 @@ use uuid::Uuid;
 
 use super::cells;
 use super::check::{self, RawRow};
-use super::dialect::{self, Dialect};
 use super::lead::{IssueCode, Lead, LeadBatch, RowIssue};
 use super::learned::Learned;
+use super::notes::Notes;
 use super::plan::Plan;
 use super::quality::RowTally;
+use super::records::{Found, Records};
 use super::rejects::{self, Origin, RejectBatch, RowOf};
 use super::rules::Rules;
-use super::split;
 use super::stages::{self, Staged};
+use super::table::Table;
 
 /// Bytes of the file, cut so that records are whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Chunk {
     /// Whole records.
     Records(Vec<u8>),
-    /// Lines in which a quote means nothing, because it is never closed.
+    /// Lines in which a quote means nothing, because too many in this file are never closed.
     Literal(Vec<u8>),
     /// A record beyond the limit: only where it stood is kept.
     Oversize {
         /// Offset of its first byte in the file.
         offset: u64,
         /// Lines it had.
+        lines: u64,
+    },
+    /// What stands behind the table: another one, or a remark. It is told, not read.
+    Beyond {
+        /// Lines it has.
         lines: u64,
     },
 }
@@ -96,6 +102,10 @@ pub struct ChunkOutcome {
     pub issues: Vec<RowIssue>,
     /// All issues, counted.
     pub issue_counts: IssueCounts,
+    /// What people should know about rows that were taken, and about lines that were skipped.
+    pub notes: Notes,
+    /// Lines behind the table that were not read.
+    pub lines_beyond: u64,
     /// Counts over the valid rows.
     pub tally: RowTally,
     /// For a file of leads: what follows the row number, with its end for each lead.
@@ -164,14 +174,17 @@ impl IssueCounts {
 /// Does all the work on one chunk.
 #[must_use]
 pub fn run(chunk: &Chunk, context: &Context<'_>) -> ChunkOutcome {
-    let mut work = Work { context, outcome: ChunkOutcome::default(), issues: Vec::new(), restored: ByteRecord::new() };
+    let outcome = ChunkOutcome { notes: Notes::keeping(context.issues_kept), ..ChunkOutcome::default() };
+    let mut work = Work { context, outcome, issues: Vec::new(), restored: ByteRecord::new() };
+    let table = &context.plan.layout.table;
     match chunk {
-        Chunk::Records(bytes) => work.read(bytes, &context.plan.layout.dialect),
-        Chunk::Literal(bytes) => {
-            work.read(bytes, &Dialect { quote: None, ..context.plan.layout.dialect });
-            work.outcome.tally.repaired = work.outcome.tally.valid;
-        }
+        Chunk::Records(bytes) => work.read(bytes, table),
+        Chunk::Literal(bytes) => work.read(bytes, &table.without_quotes()),
         Chunk::Oversize { offset, lines } => work.reject_oversize(*offset, *lines),
+        Chunk::Beyond { lines } => {
+            work.outcome.lines = *lines;
+            work.outcome.lines_beyond = *lines;
+        }
     }
     work.outcome
 }
@@ -184,16 +197,25 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn read(&mut self, bytes: &[u8], dialect: &Dialect) {
-        let mut reader = dialect::reader(bytes, dialect);
+    fn read(&mut self, bytes: &[u8], table: &Table) {
+        let mut records = Records::new(bytes, table, self.context.rules.limits.record_bytes);
         let mut record = ByteRecord::new();
-        let mut position = LinePosition { bytes, at: 0, line: 1 };
-        while reader.read_byte_record(&mut record).expect("reading from memory cannot fail") {
-            let start = record.position().map_or(0, csv::Position::byte);
-            let line = position.line_of_record_at(usize::try_from(start).expect("an offset in memory"));
-            self.take(&record, line);
+        while let Some(found) = records.next(&mut record) {
+            match found {
+                Found::Row { line, repaired } => {
+                    let rows_before = self.outcome.rows;
+                    self.take(&record, line);
+                    if let Some(code) = repaired.filter(|_| self.outcome.rows > rows_before) {
+                        self.outcome.tally.repaired += 1;
+                        self.outcome.notes.add((self.outcome.rows, line), "", code, || code.sentence().to_owned());
+                    }
+                }
+                Found::Skipped { line, why } => {
+                    self.outcome.notes.add((self.outcome.rows, line), "", why, || why.sentence().to_owned());
+                }
+            }
         }
-        self.outcome.lines = split::count_lines(bytes);
+        self.outcome.lines = records.lines();
     }
 
     /// One record: skipped when empty, else a lead or a rejected row.
@@ -217,7 +239,7 @@ impl Work<'_> {
         self.outcome.tally.formula_cells += formula_cells(record);
         let raw = RawRow { row: self.outcome.rows, line, record };
         self.issues.clear();
-        if check::check(&raw, self.context.plan, self.context.rules, &mut self.issues, &mut self.outcome.leads) {
+        if check::check(&raw, self.context.plan, self.context.rules, &mut self.issues, &mut self.outcome.notes, &mut self.outcome.leads) {
             self.stage();
             if self.context.plan.reimport {
                 self.outcome.origins.push(origin);
@@ -246,7 +268,7 @@ impl Work<'_> {
         let plan = self.context.plan;
         let errors: Vec<&str> = self.issues.iter().map(|issue| issue.message.as_str()).collect();
         let origin = origin.map_or(Origin::Here(self.outcome.rows), Origin::Earlier);
-        let (columns, delimiter) = (plan.mapping.columns.len(), plan.layout.dialect.delimiter);
+        let (columns, delimiter) = (plan.mapping.columns.len(), plan.layout.dialect().delimiter);
         self.outcome.rejects.push(record, columns, delimiter, origin, &errors.join(" | "), self.context.job_id);
         self.outcome.issue_counts.add_row(&self.issues);
         let room = self.context.issues_kept.saturating_sub(self.outcome.issues.len());
@@ -269,28 +291,10 @@ fn formula_cells(record: &ByteRecord) -> u64 {
     record.iter().filter(suspect).filter(|cell| std::str::from_utf8(cell).is_ok_and(rejects::is_formula)).count() as u64
 }
 
-/// Walks over a chunk counting lines, one step for each record.
-struct LinePosition<'a> {
-    bytes: &'a [u8],
-    at: usize,
-    line: u64,
-}
-
-impl LinePosition<'_> {
-    /// The line of the record that the parser says starts at `start`: it counts the line ends before it to the record.
-    fn line_of_record_at(&mut self, start: usize) -> u64 {
-        let skipped = self.bytes[start..].iter().position(|b| !matches!(b, b'\r' | b'\n')).unwrap_or(0);
-        let start = start + skipped;
-        self.line += split::count_lines(&self.bytes[self.at..start]);
-        self.at = start;
-        self.line
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::plan;
+    use crate::engine::plan::{self, Head};
 
     struct Read {
         rows: u64,
@@ -301,7 +305,7 @@ mod tests {
 
     fn read(text: &str) -> Read {
         let (rules, learned) = (Rules::default(), Learned::none());
-        let plan = plan::decide(text.as_bytes(), true, &rules, "csv").expect("a plan");
+        let plan = plan::decide(Head::whole(text.as_bytes()), &rules, "csv", None).expect("a plan");
         let context = Context {
             plan: &plan,
             rules: &rules,
@@ -334,7 +338,7 @@ mod tests {
     #[test]
     fn a_record_beyond_the_limit_is_a_rejected_row() {
         let (rules, learned) = (Rules::default(), Learned::none());
-        let plan = plan::decide(b"name,email,value\n", true, &rules, "csv").expect("a plan");
+        let plan = plan::decide(Head::whole(b"name,email,value\n"), &rules, "csv", None).expect("a plan");
         let context = Context {
             plan: &plan,
             rules: &rules,

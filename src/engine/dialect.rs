@@ -1,7 +1,15 @@
-//! Delimiter and quote of a file, decided once from its first records.
+//! Delimiter, quote and escape of a file, decided once from its first records.
 //!
-//! A comma unless another delimiter splits the header into more columns. Escapes, preambles, comments and quotes other
-//! than `"` have their room here and are not read yet.
+//! Every combination that occurs is tried, and judged as in van den Burg, Nazábal & Sutton, "Wrangling messy CSV files by
+//! detecting row and type patterns" (2019): by how regular its records are, times the share of its cells that look like
+//! something a person would write; records whose quotes do not add up count against it.
+
+use csv::ByteRecord;
+
+use super::kinds::Kind;
+use super::records::{Found, Records};
+use super::rules::{QuoteRule, ReadingRules};
+use super::table::Table;
 
 /// How cells and records are told apart.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -10,76 +18,181 @@ pub struct Dialect {
     pub delimiter: u8,
     /// Around cells; `None` when quotes mean nothing.
     pub quote: Option<u8>,
-    /// How sure the choice is, 0 to 1: the share of sampled records with as many cells as the header.
+    /// Before a quote that belongs to the cell; `None` where such quotes are doubled.
+    pub escape: Option<u8>,
+    /// How sure the choice is, 0 to 1: its score against that of the next best delimiter.
     pub confidence: f64,
 }
 
 impl Default for Dialect {
     fn default() -> Self {
-        Self { delimiter: b',', quote: Some(b'"'), confidence: 1.0 }
+        Self { delimiter: b',', quote: Some(b'"'), escape: None, confidence: 1.0 }
     }
 }
 
-/// The delimiters that are tried, in order of preference.
-pub const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+impl Dialect {
+    /// Whether a byte beside a quote is padding and belongs to no cell.
+    #[must_use]
+    pub fn is_padding(&self, byte: u8) -> bool {
+        matches!(byte, b' ' | b'\t') && byte != self.delimiter
+    }
 
-/// Records looked at to tell the delimiter.
-const SAMPLE_RECORDS: usize = 100;
+    /// How many bytes of padding stand at the front.
+    #[must_use]
+    pub fn padding(&self, text: &[u8]) -> usize {
+        text.iter().take_while(|byte| self.is_padding(**byte)).count()
+    }
 
-/// Decides the dialect from the first records.
+    /// A text without the padding around it.
+    #[must_use]
+    pub fn unpadded<'t>(&self, text: &'t [u8]) -> &'t [u8] {
+        let text = &text[self.padding(text)..];
+        let behind = text.iter().rev().take_while(|byte| self.is_padding(**byte)).count();
+        &text[..text.len() - behind]
+    }
+}
+
+/// The delimiters that are tried, and how much each is worth: signs that stand in texts anyway need better evidence.
+pub const DELIMITERS: [(u8, f64); 11] = [
+    (b',', 1.0),
+    (b';', 1.0),
+    (b'\t', 1.0),
+    (b'|', 1.0),
+    (0x1f, 1.0),
+    (0x01, 1.0),
+    (b'~', 0.9),
+    (b'^', 0.9),
+    (b':', 0.7),
+    (b'#', 0.6),
+    (b' ', 0.5),
+];
+
+/// Records and bytes looked at for each combination.
+const SAMPLE_RECORDS: usize = 120;
+const SAMPLE_BYTES: usize = 64 << 10;
+
+/// Decides the dialect from the first lines of a file, where it is not given.
 #[must_use]
-pub fn detect(sample: &[u8]) -> Dialect {
-    let mut best = (0, Dialect::default());
-    for delimiter in DELIMITERS {
-        let dialect = Dialect { delimiter, ..Dialect::default() };
-        let widths = widths(sample, &dialect);
-        let Some((&header, rows)) = widths.split_first() else { break };
-        let alike = rows.iter().filter(|width| **width == header).count();
-        if header > best.0 {
-            let confidence = share(alike, rows.len());
-            best = (header, Dialect { confidence, ..dialect });
+pub fn detect(sample: &[u8], given: &ReadingRules) -> Dialect {
+    let sample = &sample[..sample.len().min(SAMPLE_BYTES)];
+    let quotes: Vec<Option<u8>> = match given.quote {
+        Some(QuoteRule::Quote(quote)) => vec![Some(quote)],
+        Some(QuoteRule::Nothing) => vec![None],
+        None if has_cells_in(sample, b'\'') => vec![Some(b'"'), Some(b'\'')],
+        None => vec![Some(b'"')],
+    };
+    let escapes: Vec<Option<u8>> = match given.escape {
+        Some(QuoteRule::Quote(escape)) => vec![Some(escape)],
+        Some(QuoteRule::Nothing) => vec![None],
+        None if [&b"\\\""[..], b"\\'"].iter().any(|pair| memchr::memmem::find(sample, pair).is_some()) => vec![None, Some(b'\\')],
+        None => vec![None],
+    };
+    let mut best = (0.0, Dialect::default());
+    let mut runner_up = 0.0f64;
+    for (delimiter, worth) in candidates(sample, given) {
+        let mut of_delimiter = 0.0f64;
+        for quote in &quotes {
+            for escape in &escapes {
+                let dialect = Dialect { delimiter, quote: *quote, escape: *escape, confidence: 1.0 };
+                let score = worth * score(sample, dialect);
+                of_delimiter = of_delimiter.max(score);
+                if score > best.0 {
+                    if best.1.delimiter != delimiter {
+                        runner_up = runner_up.max(best.0);
+                    }
+                    best = (score, dialect);
+                }
+            }
+        }
+        if best.1.delimiter != delimiter {
+            runner_up = runner_up.max(of_delimiter);
         }
     }
-    best.1
+    let (score, mut dialect) = best;
+    if score <= 0.0 {
+        dialect = Dialect {
+            delimiter: given.delimiter.unwrap_or(b','),
+            quote: quotes[0],
+            escape: escapes[0],
+            confidence: if memchr::memchr(b',', sample).is_some() { 0.5 } else { 1.0 },
+        };
+    } else {
+        dialect.confidence = if given.delimiter.is_some() { 1.0 } else { score / (score + runner_up) };
+    }
+    dialect
 }
 
-/// A `csv` reader over `bytes` in this dialect: no header, ragged rows allowed, nothing trimmed.
-#[must_use]
-pub fn reader<'a>(bytes: &'a [u8], dialect: &Dialect) -> csv::Reader<&'a [u8]> {
-    csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .delimiter(dialect.delimiter)
-        .quote(dialect.quote.unwrap_or(b'"'))
-        .quoting(dialect.quote.is_some())
-        .from_reader(bytes)
+fn candidates(sample: &[u8], given: &ReadingRules) -> Vec<(u8, f64)> {
+    match given.delimiter {
+        Some(delimiter) => vec![(delimiter, 1.0)],
+        None => DELIMITERS.into_iter().filter(|(delimiter, _)| memchr::memchr(*delimiter, sample).is_some()).collect(),
+    }
 }
 
-fn widths(sample: &[u8], dialect: &Dialect) -> Vec<usize> {
-    reader(sample, dialect).byte_records().take(SAMPLE_RECORDS).map_while(Result::ok).map(|record| record.len()).collect()
+/// Whether some cells seem to stand between two of these signs.
+fn has_cells_in(sample: &[u8], quote: u8) -> bool {
+    let opens = |at: usize| at == 0 || sample[at - 1].is_ascii_punctuation() || sample[at - 1].is_ascii_whitespace();
+    let closes = |at: usize| sample.get(at + 1).is_none_or(|b| b.is_ascii_punctuation() || b.is_ascii_whitespace());
+    let (mut opening, mut closing) = (0, 0);
+    for at in memchr::memchr_iter(quote, sample) {
+        opening += usize::from(opens(at));
+        closing += usize::from(closes(at));
+    }
+    opening >= 2 && closing >= 2
 }
 
+/// Regularity of the records times plausibility of the cells.
 #[allow(clippy::cast_precision_loss)] // counts of a small sample
-fn share(part: usize, whole: usize) -> f64 {
-    if whole == 0 { 1.0 } else { part as f64 / whole as f64 }
+fn score(sample: &[u8], dialect: Dialect) -> f64 {
+    let table = Table { dialect, ..Table::default() };
+    let mut records = Records::new(sample, &table, SAMPLE_BYTES);
+    let mut record = ByteRecord::new();
+    let mut widths = std::collections::BTreeMap::<usize, usize>::new();
+    let (mut rows, mut cells, mut plausible, mut broken) = (0usize, 0usize, 0.0, 0usize);
+    while let Some(found) = records.next(&mut record) {
+        if super::cells::is_blank(&record) {
+            continue;
+        }
+        rows += 1;
+        broken += usize::from(matches!(found, Found::Row { repaired: Some(_), .. }));
+        *widths.entry(record.len()).or_default() += 1;
+        cells += record.len();
+        plausible += record.iter().map(|cell| plausibility(cell, &dialect)).sum::<f64>();
+        if rows >= SAMPLE_RECORDS {
+            break;
+        }
+    }
+    if rows == 0 || cells == 0 {
+        return 0.0;
+    }
+    // Most records must be cut by it at all, and by a sign that stands in texts anyway nearly all of them alike.
+    let (width, alike) = widths.iter().max_by_key(|(_, count)| **count).map_or((1, 0), |(width, count)| (*width, *count));
+    if width < 2 || (is_weak(dialect.delimiter) && alike * 10 < rows * 7) {
+        return 0.0;
+    }
+    let regular: f64 = widths.iter().map(|(width, count)| *count as f64 * (*width as f64 - 1.0) / *width as f64).sum();
+    let pattern = regular / widths.len() as f64 / rows as f64;
+    let sound = 1.0 - broken as f64 / rows as f64;
+    pattern * (plausible / cells as f64) * sound.max(0.05)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Whether a sign stands in texts, dates and lists of words anyway.
+#[must_use]
+pub fn is_weak(delimiter: u8) -> bool {
+    matches!(delimiter, b' ' | b':' | b'#' | b'^' | b'~')
+}
 
-    #[test]
-    fn the_delimiter_that_splits_the_header() {
-        for (sample, expected) in [
-            ("name,email,value\na,b,c\n", b','),
-            ("name;email;value\na;b;1,5\n", b';'),
-            ("name\temail\na\tb\n", b'\t'),
-            ("name|email|value\n", b'|'),
-            ("name\nx\n", b','),
-            ("\"a;b\",c,d\n", b','),
-            ("", b','),
-        ] {
-            assert_eq!(detect(sample.as_bytes()).delimiter, expected, "{sample:?}");
-        }
+/// How much a cell looks like something that somebody wrote into a cell, 0 to 1.
+fn plausibility(cell: &[u8], dialect: &Dialect) -> f64 {
+    let trimmed = cell.trim_ascii();
+    let is_wrapped = trimmed.len() > 1 && trimmed.first() == trimmed.last() && matches!(trimmed[0], b'"' | b'\'' | b'`');
+    let is_half = !is_wrapped
+        && matches!(trimmed.first(), Some(b'"' | b'\''))  != matches!(trimmed.last(), Some(b'"' | b'\''));
+    match Kind::of(cell) {
+        _ if is_wrapped => 0.1,
+        Kind::Odd => 0.0,
+        _ if is_half => 0.3,
+        Kind::Text if dialect.delimiter != b',' && memchr::memchr(b',', cell).is_some() && memchr::memmem::find(cell, b", ").is_none() => 0.4,
+        _ => 1.0,
     }
 }

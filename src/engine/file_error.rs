@@ -1,5 +1,8 @@
 //! Why a whole file gave nothing, said so that a person can act on it.
 
+use std::error::Error;
+use std::fmt;
+
 /// Why a whole drop gave nothing: it goes to `failed/` with these words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileError {
@@ -24,3 +27,12 @@ impl FileError {
         format!("{file}: {}{stop} {}.", self.what, self.remedy)
     }
 }
+
+/// What is wrong, so that it can travel inside another error, such as that of a reader.
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl Error for FileError {}

@@ -1,10 +1,17 @@
 //! Header names → fields: which column is the e-mail, which two together are the name, and why.
 //!
-//! Exact names and aliases, compared without case and punctuation. Spelling mistakes are never mapped silently: they
-//! become a suggestion in the message. Guessing by content has its room here.
+//! The door to its rooms: `dictionary` knows what columns are called, `reading` makes of one header what it says, `profile`
+//! looks at the cells, `choice` decides. Names are compared without case, punctuation and accents. Nothing that could be
+//! read otherwise is decided silently: it becomes a [`MappingWarning`]. No cell is changed or judged here.
+
+mod choice;
+mod dictionary;
+mod profile;
+mod reading;
 
 use super::lead::Field;
 use super::rules::ColumnRules;
+pub use profile::{ColumnProfile, Kind};
 
 /// Where a field's cell comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -40,8 +47,68 @@ pub struct Mapping {
     pub columns: Vec<ColumnUse>,
     /// Columns kept under `extra`.
     pub extra: Vec<usize>,
-    /// Their names, made distinct.
+    /// Their names, made distinct; where a column is the e-mail, with one more at the end, `"Email (others)"`.
     pub extra_names: Vec<String>,
+    /// Which of `extra_names` is for the further addresses of an e-mail cell; it has no column.
+    pub other_emails: Option<usize>,
+    /// What could be read otherwise, at most twenty.
+    pub warnings: Vec<MappingWarning>,
+}
+
+/// Something about the mapping that people should look at. Holds no cell's content, and headers by their safe names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MappingWarning {
+    /// Why.
+    pub doubt: Doubt,
+    /// The field concerned; `None` when it is columns only.
+    pub field: Option<Field>,
+    /// The columns concerned by their safe names, the one that is read first.
+    pub columns: Vec<String>,
+    /// What was decided, why, and what to do when that is wrong.
+    pub sentence: String,
+}
+
+/// Why a mapping is to be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubt {
+    /// A header is nearly spelled like a known name.
+    Spelled,
+    /// The cells decided, as no header did.
+    ByContent,
+    /// The cells are not what the header says.
+    Contradicted,
+    /// The best name stands over an empty column.
+    Empty,
+    /// Another column is as good, or so many are that the field is left open.
+    Ambiguous,
+    /// A header stands more than once.
+    Duplicate,
+}
+
+impl Doubt {
+    /// The word used in reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Spelled => "spelled_like",
+            Self::ByContent => "by_content",
+            Self::Contradicted => "contradicted",
+            Self::Empty => "empty_column",
+            Self::Ambiguous => "ambiguous",
+            Self::Duplicate => "duplicate_header",
+        }
+    }
+}
+
+/// What is said when required columns are missing, in pieces for one sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingColumns {
+    /// `no column for 'email' (found: name, mailbox, value)`.
+    pub what: String,
+    /// `; did you mean 'mailbox'?`, or what the cells of a column suggest; empty when nothing is near.
+    pub near: String,
+    /// What to do.
+    pub remedy: &'static str,
 }
 
 impl Mapping {
@@ -62,126 +129,93 @@ impl Mapping {
     }
 }
 
-/// Built-in names of each field in order of preference, normalised.
-const ALIASES: [&[&str]; 6] = [
-    &[
-        "name",
-        "fullname",
-        "contactname",
-        "clientname",
-        "customername",
-        "leadname",
-        "contact",
-        "client",
-        "customer",
-        "buyername",
-        "sellername",
-        "ownername",
-    ],
-    &["email", "emailaddress", "mail", "leademail", "contactemail", "primaryemail", "workemail", "emailid", "clientemail", "customeremail"],
-    &[
-        "value",
-        "leadvalue",
-        "dealvalue",
-        "budget",
-        "askingprice",
-        "listprice",
-        "purchaseprice",
-        "propertyvalue",
-        "estimatedvalue",
-        "opportunityvalue",
-        "dealsize",
-        "dealamount",
-        "amount",
-        "price",
-    ],
-    &["location", "city", "town", "area", "region", "address", "propertyaddress", "streetaddress", "neighborhood", "neighbourhood"],
-    &[
-        "phone",
-        "phonenumber",
-        "mobile",
-        "mobilephone",
-        "mobilenumber",
-        "cell",
-        "cellphone",
-        "telephone",
-        "tel",
-        "leadphone",
-        "contactphone",
-        "contactnumber",
-        "phoneno",
-        "workphone",
-    ],
-    &["source", "leadsource", "originalsource", "utmsource", "sourcename", "datasource"],
-];
-
-const FIRST_NAME: &[&str] = &["firstname", "givenname", "forename", "fname"];
-const LAST_NAME: &[&str] = &["lastname", "surname", "familyname", "lname"];
-const CITY: &[&str] = &["city", "town"];
-const STATE: &[&str] = &["province", "state", "stateprovince", "region", "county"];
+/// Columns named in a message.
+const NAMED: usize = 30;
 
 /// Maps every column. Never fails: what is required and missing is the plan's business.
+///
+/// `profiles` are those of the columns, from a sample; without any, the names alone decide.
 #[must_use]
-pub fn map_columns(header: &[String], rules: &ColumnRules) -> Mapping {
-    let normal: Vec<String> = header.iter().map(|name| normalise(name)).collect();
-    let names = distinct_names(header);
-    let like_data = looks_like_data(header);
-    let mut uses: Vec<Option<(Field, String)>> = vec![None; header.len()];
-    let mut fields: [FieldFrom; 6] = Default::default();
-
-    for field in Field::ALL {
-        let configured = rules.aliases.get(&field).into_iter().flatten().map(|alias| (normalise(alias), "configured alias of"));
-        let built_in = ALIASES[field as usize].iter().map(|alias| ((*alias).to_owned(), "alias of"));
-        let exact = std::iter::once((field.name().to_owned(), "named"));
-        let free = |wanted: &str, uses: &[Option<_>]| (0..header.len()).find(|at| normal[*at] == wanted && uses[*at].is_none());
-        if let Some((at, why)) = exact.chain(configured).chain(built_in).find_map(|(alias, why)| free(&alias, &uses).map(|at| (at, why))) {
-            uses[at] = Some((field, format!("{why} '{field}'")));
-            fields[field as usize] = FieldFrom::Column(at);
-        }
-        let parts = joined_parts(field, &fields[field as usize], &normal, &uses);
-        if let Some((columns, separator)) = parts {
-            let together: Vec<&str> = columns.iter().map(|at| header[*at].trim()).collect();
-            for at in &columns {
-                uses[*at] = Some((field, format!("joined into '{field}' ({})", together.join(" + "))));
-            }
-            fields[field as usize] = FieldFrom::Joined(columns, separator);
-        }
-    }
-
-    let columns: Vec<ColumnUse> = names
-        .iter()
-        .enumerate()
-        .map(|(at, name)| ColumnUse {
-            name: name.clone(),
-            safe_name: if like_data || unsafe_name(name) { format!("column_{}", at + 1) } else { name.clone() },
-            maps_to: uses[at].as_ref().map(|(field, _)| *field),
-            why: uses[at].as_ref().map_or_else(|| why_extra(&normal[at], &fields, &names), |(_, why)| why.clone()),
-        })
-        .collect();
-    let extra: Vec<usize> = (0..header.len()).filter(|at| uses[*at].is_none()).collect();
-    let extra_names = extra.iter().map(|at| names[*at].clone()).collect();
-    Mapping { fields, columns, extra, extra_names }
+pub fn map_columns(header: &[String], profiles: &[ColumnProfile], rules: &ColumnRules) -> Mapping {
+    choice::Choice::new(header, profiles, rules, true, names_of(header)).decide(true)
 }
 
-/// A header without case, white space and punctuation: `E-Mail Address` → `emailaddress`.
+/// Maps the columns of a file without a header by what they hold, and by configured aliases for `column_1` …
+///
+/// A field is taken only when exactly one column can be it; what is left open is told.
+#[must_use]
+pub fn map_by_content(header: &[String], profiles: &[ColumnProfile], rules: &ColumnRules) -> Mapping {
+    choice::Choice::new(header, profiles, rules, false, names_of(header)).decide(false)
+}
+
+/// A header without case, accents, white space and punctuation: `E-Mail-Adresse ` → `emailadresse`.
 #[must_use]
 pub fn normalise(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    let mut out = String::with_capacity(name.len());
+    name.chars().for_each(|c| reading::fold(c, &mut out));
+    out
 }
 
 /// The column whose name is nearest to a field's names, for "did you mean".
 #[must_use]
 pub fn nearest(field: Field, columns: &[ColumnUse]) -> Option<&str> {
+    let dictionary = dictionary::Dictionary::new();
+    let near = |name: &str| {
+        let normal = normalise(name);
+        let is_known = || reading::read(name, &dictionary, false).role == dictionary::Role::Other;
+        let nearness = if normal.len() < 3 { None } else { dictionary.nearness(&normal, dictionary::Role::Field(field)) };
+        nearness.filter(|_| !is_known())
+    };
     columns
         .iter()
         .filter(|column| column.maps_to.is_none() && column.name == column.safe_name)
-        .filter_map(|column| {
-            let normal = normalise(&column.name);
-            let distance = ALIASES[field as usize].iter().map(|alias| strsim::osa_distance(&normal, alias)).min()?;
-            (distance <= 2 && normal.chars().count() > distance + 1).then_some((distance, column.name.as_str()))
-        })
+        .filter_map(|column| Some((near(&column.name)?, column.name.as_str())))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
+}
+
+/// What to say when no column holds these fields: what was found, what is near, what to do.
+#[must_use]
+pub fn describe_missing(missing: &[Field], mapping: &Mapping, profiles: &[ColumnProfile]) -> MissingColumns {
+    let quoted: Vec<String> = missing.iter().map(|field| format!("'{field}'")).collect();
+    let found: Vec<&str> = mapping.columns.iter().take(NAMED).map(|column| column.safe_name.trim()).collect();
+    let more = if mapping.columns.len() > NAMED { ", …" } else { "" };
+    let meant: Vec<String> =
+        missing.iter().filter_map(|field| nearest(*field, &mapping.columns)).map(|name| format!("'{}'", name.trim())).collect();
+    let near = if meant.is_empty() {
+        missing.iter().find_map(|field| suggestion(*field, mapping, profiles)).map_or_else(String::new, |said| format!("; {said}"))
+    } else {
+        format!("; did you mean {}?", meant.join(" and "))
+    };
+    MissingColumns {
+        what: format!("no column for {} (found: {}{more})", quoted.join(", "), found.join(", ")),
+        near,
+        remedy: "Rename it or add an alias under [columns]",
+    }
+}
+
+/// Columns that hold what a missing field would, though nothing else speaks for them.
+fn suggestion(field: Field, mapping: &Mapping, profiles: &[ColumnProfile]) -> Option<String> {
+    let holds = |profile: &ColumnProfile| match field {
+        Field::Email => profile.kind() == Kind::Emails,
+        Field::Phone => profile.kind() == Kind::Phones,
+        Field::Value => profile.is_most(profile.numbers) && !profile.counts_something(),
+        _ => false,
+    };
+    let columns = mapping.columns.iter().zip(profiles).filter(|(column, profile)| column.maps_to.is_none() && holds(profile));
+    let found: Vec<(&str, Kind)> = columns.take(3).map(|(column, profile)| (column.safe_name.trim(), profile.kind())).collect();
+    let (_, kind) = found.first()?;
+    let names: Vec<String> = found.iter().map(|(name, _)| format!("'{name}'")).collect();
+    Some(format!("{} {} {}", names.join(" and "), if found.len() == 1 { "holds" } else { "hold" }, kind.words()))
+}
+
+/// The names of all columns, made distinct, and as they may be told.
+fn names_of(header: &[String]) -> (Vec<String>, Vec<String>) {
+    let names = distinct_names(header);
+    let like_data = looks_like_data(header);
+    let safe = |(at, name): (usize, &String)| if like_data || unsafe_name(name) { format!("column_{}", at + 1) } else { name.clone() };
+    let safe = names.iter().enumerate().map(safe).collect();
+    (names, safe)
 }
 
 /// Whether a header row holds data instead of names: an address, a phone or an amount stands in it.
@@ -230,87 +264,5 @@ fn distinct_names(header: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// Columns that together make a field, when no better single column was found.
-fn joined_parts(
-    field: Field,
-    single: &FieldFrom,
-    normal: &[String],
-    uses: &[Option<(Field, String)>],
-) -> Option<(Vec<usize>, &'static str)> {
-    let find = |aliases: &[&str]| {
-        aliases.iter().find_map(|alias| {
-            (0..normal.len()).find(|at| normal[*at] == *alias && uses[*at].as_ref().is_none_or(|(owner, _)| *owner == field))
-        })
-    };
-    match (field, single) {
-        (Field::Name, FieldFrom::Nowhere) => {
-            let parts: Vec<usize> = [find(FIRST_NAME), find(LAST_NAME)].into_iter().flatten().collect();
-            (!parts.is_empty()).then_some((parts, " "))
-        }
-        (Field::Location, FieldFrom::Column(at)) if CITY.contains(&normal[*at].as_str()) => {
-            let state = find(STATE)?;
-            Some((vec![*at, state], ", "))
-        }
-        _ => None,
-    }
-}
-
-fn why_extra(normal: &str, fields: &[FieldFrom; 6], names: &[String]) -> String {
-    let rival = Field::ALL.into_iter().find(|field| ALIASES[*field as usize].contains(&normal));
-    match rival.map(|field| (field, &fields[field as usize])) {
-        Some((field, FieldFrom::Column(at))) => format!("kept as extra: '{field}' is taken from '{}'", names[*at].trim()),
-        Some((field, FieldFrom::Joined(parts, _))) => format!("kept as extra: '{field}' is taken from '{}'", names[parts[0]].trim()),
-        _ => "kept as extra".to_owned(),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::rules::Rules;
-
-    fn check(header: &str, expected: &str) {
-        let header: Vec<String> = header.split('|').map(str::to_owned).collect();
-        let mapping = map_columns(&header, &Rules::default().columns);
-        let told: Vec<String> = Field::ALL
-            .into_iter()
-            .filter(|field| *mapping.from(*field) != FieldFrom::Nowhere)
-            .map(|field| format!("{field}={}", mapping.column_of(field)))
-            .chain((!mapping.extra_names.is_empty()).then(|| format!("extra={}", mapping.extra_names.join(","))))
-            .collect();
-        assert_eq!(told.join(" "), expected);
-    }
-
-    #[test]
-    fn headers_of_the_first_users() {
-        check("name|email|value|location|phone", "name=name email=email value=value location=location phone=phone");
-        check(
-            "lead_id|name|phone|email|city|property_type|budget|source|score",
-            "name=name email=email value=budget location=city phone=phone source=source extra=lead_id,property_type,score",
-        );
-        check(
-            "lead_id|first_name|last_name|email|address|city|province|asking_price",
-            "name=first_name+last_name email=email value=asking_price location=city+province extra=lead_id,address",
-        );
-        check("Full Name|E-mail|Budget ($)", "name=Full Name email=E-mail value=Budget ($)");
-        check("Last Name|First Name|Email Address", "name=First Name+Last Name email=Email Address");
-    }
-
-    #[test]
-    fn the_better_name_wins_and_the_other_is_kept() {
-        check("Price|Value|Email", "email=Email value=Value extra=Price");
-        check("Email|Email|Name", "name=Name email=Email extra=Email (2)");
-        check("Name||Email|", "name=Name email=Email extra=column_2,column_4");
-        check("Name|State|City|Location|Email", "name=Name email=Email location=Location extra=State,City");
-    }
-
-    #[test]
-    fn a_slip_is_suggested_and_data_never_named() {
-        let columns =
-            |header: &[&str]| map_columns(&header.iter().map(|h| (*h).to_owned()).collect::<Vec<_>>(), &Rules::default().columns).columns;
-        assert_eq!(nearest(Field::Email, &columns(&["name", "e_mial", "value"])), Some("e_mial"));
-        assert_eq!(nearest(Field::Email, &columns(&["name", "notes"])), None);
-        let safe: Vec<String> = columns(&["John Doe", "john@example.com", "500"]).into_iter().map(|c| c.safe_name).collect();
-        assert_eq!(safe, ["column_1", "column_2", "column_3"]);
-    }
-}
+mod tests;

@@ -2,28 +2,36 @@
 //!
 //! In reading order: what is decided once per file ([`plan`], from [`decode`], [`dialect`] and [`headers`]); how bytes
 //! become chunks of whole records ([`split`]); what one worker does with a chunk ([`chunk`]); how a row becomes a
-//! [`Lead`](lead::Lead) or a list of issues ([`check`], with [`email`], [`phone`] and [`decimal`]); the six [`stages`];
-//! the file's [`quality`]; and the rows given back to people ([`rejects`]).
+//! [`Lead`](lead::Lead) or a list of issues ([`check`], with [`email`], [`phone`] and [`amount`]); the six [`stages`];
+//! the file's [`quality`]; what [`drift`] there is between a source's files; and the rows given back to people ([`rejects`]).
 //!
 //! Because a chunk is a pure function of its bytes, the plan, the rules and the snapshot, the same file gives the same
 //! result in any chunking, on any number of workers, on any machine.
 
+pub mod amount;
 pub mod cells;
 pub mod check;
 pub mod chunk;
 pub mod decimal;
 pub mod decode;
 pub mod dialect;
+pub mod drift;
 pub mod email;
 pub mod file_error;
+pub mod findings;
 pub mod headers;
+pub mod kinds;
 pub mod lead;
 pub mod learned;
+pub mod mojibake;
 pub mod notes;
 pub mod phone;
 pub mod plan;
 pub mod quality;
+pub mod records;
 pub mod rejects;
+pub mod repair;
 pub mod rules;
 pub mod split;
 pub mod stages;
+pub mod table;

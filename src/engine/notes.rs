@@ -61,6 +61,28 @@ impl NoteCode {
             Self::ValueInWords => "value_in_words",
         }
     }
+
+    /// What happened, as a sentence without a full stop.
+    #[must_use]
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::QuoteRepaired => "a quote is missing or too many; the row was read all the same",
+            Self::DelimiterRepaired => "the cells of this row are separated by another sign than in the rest of the file; it was read all the same",
+            Self::HeaderRepeated => "this line is the header again and was skipped",
+            Self::FooterSkipped => "this line is a total or a closing remark and was skipped",
+            Self::CommentSkipped => "this line is a comment and was skipped",
+            Self::NulRemoved => "zero bytes were taken out of the cell",
+            Self::Mojibake => "the cell was damaged by a wrong encoding before it came here, as in 'JosÃ©'",
+            Self::EmailSlip => "the domain of the address looks mistyped",
+            Self::EmailsSeveral => "there are several addresses in the cell; the first one is used",
+            Self::EmailUnwrapped => "the address was taken out of what stood around it",
+            Self::PhoneDamaged => "a spreadsheet has damaged the phone number",
+            Self::PhoneUnreadable => "the phone cannot be read as a number",
+            Self::ValueAmbiguous => "the separator in the number can mean thousands or decimals; thousands was taken",
+            Self::ValueRange => "the value is a range",
+            Self::ValueInWords => "the number was taken out of the words around it",
+        }
+    }
 }
 
 /// One note on one row, with its sentence.

@@ -1,14 +1,21 @@
-//! What is decided about a file once, from its first MiB: encoding, dialect, header, mapping, number format.
+//! What is decided about a file once, from its first MiB: encoding, dialect, table, mapping, number format.
 //!
 //! A plan never changes while a file is read, so that every chunk of it is read alike.
 
-use super::decimal::DecimalMark;
-use super::decode::{self, Encoding};
+use std::borrow::Cow;
+
+use csv::ByteRecord;
+
+use super::amount::{DecimalMark, MarkEvidence};
+use super::decode::{self, Decoder, Encoding};
 use super::dialect::{self, Dialect};
+use super::drift::{AS_BEFORE, KnownLayout};
 use super::file_error::FileError;
-use super::headers::{self, FieldFrom, Mapping};
+use super::headers::{self, ColumnProfile, FieldFrom, Mapping};
 use super::lead::Field;
-use super::rules::Rules;
+use super::records::{Found, Records};
+use super::rules::{QuoteRule, ReadingRules, Rules};
+use super::table::{self, Table};
 use super::{cells, split};
 
 /// Bytes from the front of a file that a plan is decided on.
@@ -17,21 +24,66 @@ pub const HEAD_BYTES: usize = 1 << 20;
 /// Records of the sample that number format and row width are decided on.
 const SAMPLE_RECORDS: usize = 1000;
 
+/// The first bytes of what is to be read.
+#[derive(Debug, Clone, Copy)]
+pub struct Head<'a> {
+    /// The first [`HEAD_BYTES`] of the list, out of its container, or all of it.
+    pub bytes: &'a [u8],
+    /// Whether that is all.
+    pub is_whole: bool,
+    /// Whether it is a sheet of a workbook: comma-separated UTF-8 of our own making, about which nothing is to be guessed.
+    pub is_sheet: bool,
+}
+
+impl<'a> Head<'a> {
+    /// A whole file.
+    #[must_use]
+    pub fn whole(bytes: &'a [u8]) -> Self {
+        Self { bytes, is_whole: true, is_sheet: false }
+    }
+}
+
 /// How the bytes of a file are laid out, whatever they mean.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layout {
     /// How its bytes become text.
     pub encoding: Encoding,
-    /// How its text becomes cells.
-    pub dialect: Dialect,
-    /// Line of the header, from 1.
+    /// How sure the encoding is, 0 to 1.
+    pub encoding_confidence: f64,
+    /// How its text becomes rows and cells.
+    pub table: Table,
+    /// Line of the header, from 1; of the first record where there is none.
     pub header_row: u64,
-    /// The header as written.
+    /// Lines that the header takes; 0 when there is none.
+    pub header_lines: u64,
+    /// Lines of words above the header.
+    pub preamble_lines: u64,
+    /// The header as written; `column_1` … when there is none.
     pub header: Vec<String>,
-    /// Bytes before the first data record.
+    /// Bytes of text before the first data record, not counting a byte order mark.
     pub data_start: usize,
     /// Physical lines before the first data record.
     pub data_line: u64,
+}
+
+impl Layout {
+    /// How text becomes cells.
+    #[must_use]
+    pub fn dialect(&self) -> &Dialect {
+        &self.table.dialect
+    }
+
+    /// Whether the file has a header.
+    #[must_use]
+    pub fn has_header(&self) -> bool {
+        self.header_lines > 0
+    }
+
+    /// How sure the reading is as a whole, 0 to 1: as sure as its least sure part.
+    #[must_use]
+    pub fn confidence(&self) -> f64 {
+        self.table.dialect.confidence.min(self.encoding_confidence)
+    }
 }
 
 /// How one file is read.
@@ -68,20 +120,40 @@ pub enum Target {
 /// The three columns that we add to a rejects file.
 pub const REJECT_COLUMNS: [&str; 3] = ["_row", "_errors", "_job"];
 
-/// Decides how a file is read. `head` is its first [`HEAD_BYTES`], or all of it when `whole`.
+/// Decides how a file is read. `known` is the layout of the source's last file: a file without a header takes its names.
 ///
 /// # Errors
 /// [`FileError`] when this is no list, has no header, or lacks a required column.
-pub fn decide(head: &[u8], whole: bool, rules: &Rules, default_source: &str) -> Result<Plan, FileError> {
-    let layout = layout(head, whole, rules)?;
+pub fn decide(head: Head<'_>, rules: &Rules, default_source: &str, known: Option<&KnownLayout>) -> Result<Plan, FileError> {
+    let (mut layout, text) = read_layout(head, rules)?;
     let (header, reimport) = without_reject_columns(layout.header.clone());
-    let mapping = headers::map_columns(&header, &rules.columns);
-    require_columns(&header, &mapping, rules, &layout.dialect)?;
-    let sample = whole_records(&head[layout.data_start..], whole, rules).unwrap_or_default();
-    let habits = Habits::of(sample, &layout.dialect, header.len(), mapping.from(Field::Value));
+    if reimport {
+        layout.table = Table { dialect: layout.table.dialect, is_spaced: layout.table.is_spaced, ..Table::default() };
+    }
+    let sample = Sample::of(&text[layout.data_start..], &layout.table, rules);
+    let profiles = ColumnProfile::of(&sample.records, header.len());
+    let as_before = known.filter(|_| !layout.has_header()).and_then(|known| known.header_for(header.len()));
+    let (header, mapping) = match as_before {
+        Some(before) => {
+            let mut mapping = headers::map_columns(&before, &profiles, &rules.columns);
+            mapping.columns.iter_mut().for_each(|column| AS_BEFORE.clone_into(&mut column.why));
+            (before, mapping)
+        }
+        None if layout.has_header() => {
+            let mapping = headers::map_columns(&header, &profiles, &rules.columns);
+            (header, mapping)
+        }
+        None => {
+            let mapping = headers::map_by_content(&header, &profiles, &rules.columns);
+            (header, mapping)
+        }
+    };
+    require_columns(&header, &mapping, &profiles, rules, &layout)?;
+    let value = sample.evidence(mapping.from(Field::Value));
+    let decided = value.decide();
     Ok(Plan {
-        decimal_mark: if rules.columns.decimal_mark == DecimalMark::Unknown { habits.decimal_mark } else { rules.columns.decimal_mark },
-        habitual_width: habits.width.filter(|_| !reimport),
+        decimal_mark: if rules.columns.decimal_mark == DecimalMark::Unknown { decided } else { rules.columns.decimal_mark },
+        habitual_width: sample.habitual_width(header.len()).filter(|_| !reimport),
         default_source: default_source.to_owned(),
         constraints: resolve_constraints(&header, &mapping, rules),
         layout,
@@ -94,54 +166,95 @@ pub fn decide(head: &[u8], whole: bool, rules: &Rules, default_source: &str) -> 
 /// Decides how the bytes of a file are laid out, before any mapping: required columns are not needed.
 ///
 /// # Errors
-/// [`FileError`] when this is no list or has no header.
-pub fn layout(head: &[u8], whole: bool, rules: &Rules) -> Result<Layout, FileError> {
-    let encoding = decode::detect(head)?;
-    let text = &head[encoding.mark_len()..];
-    let dialect = dialect::detect(whole_records(text, whole, rules)?);
-    let (header, data_start) = read_header(text, whole, &dialect, rules)?;
-    Ok(Layout {
-        encoding,
-        dialect,
-        header_row: split::count_lines(&text[..start_of_record(text)]) + 1,
-        header,
-        data_start: encoding.mark_len() + data_start,
-        data_line: split::count_lines(&text[..data_start]),
-    })
+/// [`FileError`] when this is no list.
+pub fn layout(head: Head<'_>, rules: &Rules) -> Result<Layout, FileError> {
+    read_layout(head, rules).map(|(layout, _)| layout)
 }
 
-/// The part of the head that is whole records.
-fn whole_records<'a>(text: &'a [u8], whole: bool, rules: &Rules) -> Result<&'a [u8], FileError> {
-    match split::cut(text, &Dialect::default(), rules.limits.record_bytes, whole) {
-        split::Cut::Records(end) | split::Cut::Literal(end) => Ok(&text[..end]),
-        split::Cut::More => Ok(text),
-        split::Cut::Oversize => Err(endless_line(rules)),
+/// The layout, and the text of the head without its byte order mark.
+///
+/// # Errors
+/// As [`layout`].
+pub fn read_layout<'a>(head: Head<'a>, rules: &Rules) -> Result<(Layout, Cow<'a, [u8]>), FileError> {
+    let reading = if head.is_sheet { of_sheet(&rules.reading) } else { rules.reading.clone() };
+    let detected = decode::detect(head.bytes, head.is_whole, reading.encoding.as_deref().and_then(decode::named))?;
+    let text = decoded(head, detected.encoding);
+    let limit = rules.limits.record_bytes;
+    if text.len() > limit && split::end_of_line(&text[first_line(&text)..]).is_none_or(|end| end > limit) {
+        return Err(endless_line(rules));
     }
-}
-
-/// Reads the first record that is not empty.
-fn read_header(text: &[u8], whole: bool, dialect: &Dialect, rules: &Rules) -> Result<(Vec<String>, usize), FileError> {
-    let start = start_of_record(text);
-    let end = match split::first_record(&text[start..], dialect, rules.limits.record_bytes, whole) {
-        Some(length) => start + length,
-        None if split::end_of_line(&text[start..]).is_none_or(|end| end > rules.limits.record_bytes) => return Err(endless_line(rules)),
-        None => return Err(unclosed_header()),
+    let whole = if head.is_whole { &text[..] } else { whole_lines(&text) };
+    let separator = separator_line(whole);
+    let (given, skipped) = match separator {
+        Some((delimiter, length)) if reading.delimiter.is_none() => (ReadingRules { delimiter: Some(delimiter), ..reading }, length),
+        Some((_, length)) => (reading, length),
+        None => (reading, 0),
     };
-    let mut reader = dialect::reader(&text[start..end], dialect);
-    let mut record = csv::ByteRecord::new();
-    let found = reader.read_byte_record(&mut record).unwrap_or(false);
-    if !found {
-        return Err(FileError::new("zero_bytes", "the file holds nothing but empty lines", "Export it again and drop it once more"));
+    let body = &whole[skipped..];
+    let start = table::find(body, dialect::detect(body, &given), &given, limit).ok_or_else(nothing_in_it)?;
+    if start.header.len() > rules.limits.columns {
+        return Err(too_many_columns(start.header.len(), rules));
     }
-    if record.len() > rules.limits.columns {
-        return Err(FileError::new(
-            "too_many_columns",
-            format!("its header has {} columns, more than the {} allowed", record.len(), rules.limits.columns),
-            "Remove the columns that are not needed, or raise columns under [limits]",
-        ));
+    let lines_before = split::count_lines(&whole[..skipped]);
+    let layout = Layout {
+        encoding: detected.encoding,
+        encoding_confidence: detected.confidence,
+        header_row: lines_before + start.header_line,
+        header_lines: start.header_lines,
+        preamble_lines: start.preamble_lines,
+        data_start: skipped + start.data_start,
+        data_line: lines_before + split::count_lines(&body[..start.data_start]),
+        header: start.header,
+        table: start.table,
+    };
+    Ok((layout, text))
+}
+
+/// What is known about a sheet that we have written as text ourselves.
+fn of_sheet(given: &ReadingRules) -> ReadingRules {
+    ReadingRules {
+        encoding: Some("utf-8".to_owned()),
+        delimiter: Some(b','),
+        quote: Some(QuoteRule::Quote(b'"')),
+        escape: Some(QuoteRule::Nothing),
+        comment: Some(QuoteRule::Nothing),
+        ..given.clone()
     }
-    let names = record.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
-    Ok((names, end))
+}
+
+/// The text of a head, without its byte order mark.
+fn decoded(head: Head<'_>, encoding: Encoding) -> Cow<'_, [u8]> {
+    if encoding.is_utf8() {
+        return Cow::Borrowed(&head.bytes[encoding.mark_len().min(head.bytes.len())..]);
+    }
+    let mut text = Vec::with_capacity(head.bytes.len() * 2);
+    Decoder::new(encoding).decode(head.bytes, head.is_whole, &mut text);
+    Cow::Owned(text)
+}
+
+/// `sep=;` in the first line, as Excel understands it: the delimiter, and the length of the line.
+fn separator_line(text: &[u8]) -> Option<(u8, usize)> {
+    let length = split::end_of_line(text)?;
+    let line = split::without_line_end(&text[..length]);
+    let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
+    match line {
+        [s, e, p, b'=', delimiter] if [s, e, p].into_iter().zip(b"sep").all(|(a, b)| a.eq_ignore_ascii_case(b)) => Some((*delimiter, length)),
+        _ => None,
+    }
+}
+
+/// Everything up to the last line end, unless that is nothing.
+fn whole_lines(text: &[u8]) -> &[u8] {
+    memchr::memrchr2(b'\n', b'\r', text).map_or(text, |at| &text[..=at])
+}
+
+/// Where the first line that is not empty starts.
+fn first_line(text: &[u8]) -> usize {
+    text.iter().position(|b| !matches!(b, b'\r' | b'\n')).unwrap_or(text.len())
+}
+
+fn nothing_in_it() -> FileError {
+    FileError::new("zero_bytes", "the file holds nothing but empty lines", "Export it again and drop it once more")
 }
 
 fn endless_line(rules: &Rules) -> FileError {
@@ -152,13 +265,12 @@ fn endless_line(rules: &Rules) -> FileError {
     )
 }
 
-fn unclosed_header() -> FileError {
-    FileError::new("unclosed_quote", "a quote in its first line is never closed", "Close or remove the quote in the header line")
-}
-
-/// Skips empty lines.
-fn start_of_record(text: &[u8]) -> usize {
-    text.iter().position(|b| !matches!(b, b'\r' | b'\n')).unwrap_or(text.len())
+fn too_many_columns(columns: usize, rules: &Rules) -> FileError {
+    FileError::new(
+        "too_many_columns",
+        format!("its header has {columns} columns, more than the {} allowed", rules.limits.columns),
+        "Remove the columns that are not needed, or raise columns under [limits]",
+    )
 }
 
 /// How many columns of its own a rejects file on its way back has; `None` for any other file.
@@ -176,7 +288,13 @@ fn without_reject_columns(mut header: Vec<String>) -> (Vec<String>, bool) {
     (header, columns.is_some())
 }
 
-fn require_columns(header: &[String], mapping: &Mapping, rules: &Rules, dialect: &Dialect) -> Result<(), FileError> {
+fn require_columns(
+    header: &[String],
+    mapping: &Mapping,
+    profiles: &[ColumnProfile],
+    rules: &Rules,
+    layout: &Layout,
+) -> Result<(), FileError> {
     let missing: Vec<Field> = rules
         .columns
         .required
@@ -186,25 +304,20 @@ fn require_columns(header: &[String], mapping: &Mapping, rules: &Rules, dialect:
     if missing.is_empty() {
         return Ok(());
     }
-    if headers::looks_like_data(header) {
+    if !layout.has_header() || headers::looks_like_data(header) {
+        let listed: Vec<String> = missing.iter().map(|field| format!("'{field}'")).collect();
         return Err(FileError::new(
             "no_header",
-            "its first line looks like a lead, not like column names",
+            format!(
+                "its first line looks like data, not like column names, and which column is {} cannot be told from what they hold",
+                listed.join(", ")
+            ),
             "Put a first line with the names of the columns above it, e.g. name,email,value",
         ));
     }
-    let quoted: Vec<String> = missing.iter().map(|field| format!("'{field}'")).collect();
-    let found: Vec<&str> = mapping.columns.iter().take(30).map(|column| column.safe_name.as_str()).collect();
-    let more = if mapping.columns.len() > 30 { ", …" } else { "" };
-    let meant: Vec<String> =
-        missing.iter().filter_map(|field| headers::nearest(*field, &mapping.columns)).map(|name| format!("'{name}'")).collect();
-    let meant = if meant.is_empty() { String::new() } else { format!("; did you mean {}?", meant.join(" and ")) };
-    let split = if header.len() == 1 && dialect.delimiter == b',' { "; the line was not split into columns" } else { "" };
-    Err(FileError::new(
-        "missing_column",
-        format!("no column for {} (found: {}{more}){split}{meant}", quoted.join(", "), found.join(", ")),
-        "Rename it or add an alias under [columns]",
-    ))
+    let split = if header.len() == 1 && layout.dialect().delimiter == b',' { "; the line was not split into columns" } else { "" };
+    let said = headers::describe_missing(&missing, mapping, profiles);
+    Err(FileError::new("missing_column", format!("{}{split}{}", said.what, said.near), said.remedy))
 }
 
 /// A constraint names a field, or a header as written; one without a column here asks nothing.
@@ -221,40 +334,41 @@ fn resolve_constraints(header: &[String], mapping: &Mapping, rules: &Rules) -> V
     constraints.filter_map(|(at, constraint)| Some((target(&constraint.column)?, at))).collect()
 }
 
-/// What the sample shows about the rows.
-struct Habits {
-    width: Option<usize>,
-    decimal_mark: DecimalMark,
+/// The first records, on which number format and row width are decided.
+struct Sample {
+    records: Vec<ByteRecord>,
 }
 
-impl Habits {
-    fn of(sample: &[u8], dialect: &Dialect, header_width: usize, value: &FieldFrom) -> Self {
-        let (mut rows, mut widths) = (0usize, std::collections::BTreeMap::<usize, usize>::new());
-        let (mut points, mut commas) = (0usize, 0usize);
-        for record in dialect::reader(sample, dialect).byte_records().take(SAMPLE_RECORDS).map_while(Result::ok) {
-            if cells::is_blank(&record) {
-                continue;
-            }
-            rows += 1;
-            *widths.entry(record.len()).or_default() += 1;
-            if let FieldFrom::Column(at) = value
-                && let Some(cell) = record.get(*at).and_then(|cell| std::str::from_utf8(cell).ok())
-            {
-                match DecimalMark::evidence(cell) {
-                    DecimalMark::Point => points += 1,
-                    DecimalMark::Comma => commas += 1,
-                    DecimalMark::Unknown => {}
-                }
+impl Sample {
+    fn of(text: &[u8], table: &Table, rules: &Rules) -> Self {
+        let mut walk = Records::new(text, table, rules.limits.record_bytes);
+        let (mut records, mut record) = (Vec::new(), ByteRecord::new());
+        while records.len() < SAMPLE_RECORDS {
+            match walk.next(&mut record) {
+                Some(Found::Row { .. }) if !cells::is_blank(&record) => records.push(record.clone()),
+                Some(_) => {}
+                None => break,
             }
         }
-        let width =
-            widths.into_iter().find(|(width, count)| *width < header_width && count * 2 > rows && rows >= 2).map(|(width, _)| width);
-        let decimal_mark = match points.cmp(&commas) {
-            std::cmp::Ordering::Greater => DecimalMark::Point,
-            std::cmp::Ordering::Less => DecimalMark::Comma,
-            std::cmp::Ordering::Equal => DecimalMark::Unknown,
-        };
-        Self { width, decimal_mark }
+        Self { records }
+    }
+
+    /// A width below the header's that most rows have.
+    fn habitual_width(&self, header_width: usize) -> Option<usize> {
+        let mut widths = std::collections::BTreeMap::<usize, usize>::new();
+        self.records.iter().for_each(|record| *widths.entry(record.len()).or_default() += 1);
+        let rows = self.records.len();
+        widths.into_iter().find(|(width, count)| *width < header_width && count * 2 > rows && rows >= 2).map(|(width, _)| width)
+    }
+
+    /// What the cells of the value column tell about their decimal mark.
+    fn evidence(&self, value: &FieldFrom) -> MarkEvidence {
+        let mut evidence = MarkEvidence::default();
+        if let FieldFrom::Column(at) = value {
+            let texts = self.records.iter().filter_map(|record| std::str::from_utf8(record.get(*at)?).ok());
+            texts.for_each(|cell| evidence.add(cell));
+        }
+        evidence
     }
 }
 

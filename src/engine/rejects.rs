@@ -7,7 +7,7 @@ use csv::ByteRecord;
 use uuid::Uuid;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{decimal, phone};
+use super::{amount, phone};
 
 /// Where a rejected row came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,9 +171,7 @@ fn unprotect(cell: &[u8]) -> &[u8] {
 }
 
 fn is_number_or_phone(cell: &str) -> bool {
-    decimal::read_amount(cell, decimal::DecimalMark::Unknown).is_ok()
-        || phone::read_phone(cell, None) != phone::Phone::Unreadable
-        || is_phone_like(cell)
+    amount::is_plain_number(cell) || phone::read_phone(cell, None) != phone::Phone::Unreadable || is_phone_like(cell)
 }
 
 /// A plus and enough digits with nothing but the signs that people put between them: a phone, be it a wrong one.

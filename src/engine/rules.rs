@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use regex::Regex;
 use uuid::Uuid;
 
-use super::decimal::{Decimal, DecimalMark};
+use super::amount::DecimalMark;
+use super::decimal::Decimal;
 use super::lead::{Field, FieldSet, Lead};
 
 /// Everything one source's rows are held against.
@@ -16,6 +17,8 @@ use super::lead::{Field, FieldSet, Lead};
 pub struct Rules {
     /// Hash of every setting that affects rows, in hexadecimal; named by each job.
     pub version: String,
+    /// How a file's bytes are read, where nobody wants it detected.
+    pub reading: ReadingRules,
     /// Columns: what is required, called how, and held to what.
     pub columns: ColumnRules,
     /// Bounds enforced before a row is parsed.
@@ -36,6 +39,62 @@ pub struct Rules {
     pub quality: QualityRules,
 }
 
+/// What is known about a source's files beforehand. Everything left open is detected from the content.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ReadingRules {
+    /// The name of the encoding, as the Encoding Standard labels it (`windows-1252`, `utf-16le`, `shift_jis` …).
+    pub encoding: Option<String>,
+    /// Between cells.
+    pub delimiter: Option<u8>,
+    /// Around cells.
+    pub quote: Option<QuoteRule>,
+    /// Before a quote that belongs to the cell; nothing where such quotes are doubled.
+    pub escape: Option<QuoteRule>,
+    /// Starts a line that is no record; nothing where every line is one.
+    pub comment: Option<QuoteRule>,
+    /// Where the header is.
+    pub header: HeaderRule,
+    /// The sheet of a workbook; its first one when absent.
+    pub sheet: Option<String>,
+    /// Whether cells damaged by a wrong encoding on an earlier way are repaired, not only reported.
+    pub repair_mojibake: bool,
+}
+
+/// A sign of a source's files that may have no meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QuoteRule {
+    /// This one has it.
+    Quote(u8),
+    /// None has.
+    Nothing,
+}
+
+/// Where the header of a source's files is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HeaderRule {
+    /// Found from the content.
+    #[default]
+    Detected,
+    /// There is none: columns are `column_1`, `column_2` … and mapped by what they hold.
+    Absent,
+    /// In this physical line, from 1.
+    Line(u64),
+}
+
+/// What a range such as `200k-300k` is read as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ranges {
+    /// Its lower end.
+    #[default]
+    Low,
+    /// The middle, exactly.
+    Mid,
+    /// Its upper end.
+    High,
+    /// It is no amount.
+    Reject,
+}
+
 /// What a source's columns are called and must hold.
 #[derive(Debug, Clone)]
 pub struct ColumnRules {
@@ -53,6 +112,8 @@ pub struct ColumnRules {
     pub phone_country: Option<String>,
     /// The decimal mark where the column itself does not show one.
     pub decimal_mark: DecimalMark,
+    /// What a range of amounts is read as.
+    pub ranges: Ranges,
 }
 
 /// How strictly an address is read.
@@ -100,13 +161,15 @@ pub struct Limits {
     pub field_bytes: usize,
     /// Data records of one file.
     pub rows: u64,
-    /// Bytes of one file.
+    /// Bytes of one file, and of what a compressed one holds.
     pub file_bytes: u64,
+    /// Bytes that one byte of a compressed file may become.
+    pub expansion_ratio: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { record_bytes: 1 << 20, columns: 1000, field_bytes: 128 << 10, rows: 100_000_000, file_bytes: 64 << 30 }
+        Self { record_bytes: 1 << 20, columns: 1000, field_bytes: 128 << 10, rows: 100_000_000, file_bytes: 64 << 30, expansion_ratio: 200 }
     }
 }
 
@@ -339,6 +402,7 @@ impl Default for Rules {
         let whole = |units| Decimal::new(units, 0).expect("a small number");
         Self {
             version: String::from("default"),
+            reading: ReadingRules::default(),
             columns: ColumnRules {
                 required,
                 aliases: BTreeMap::new(),
@@ -347,6 +411,7 @@ impl Default for Rules {
                 email: EmailRule::Standard,
                 phone_country: None,
                 decimal_mark: DecimalMark::Unknown,
+                ranges: Ranges::Low,
             },
             limits: Limits::default(),
             experiments: Vec::new(),

@@ -1,63 +1,113 @@
 //! Bytes → chunks of whole records. The only place that knows where a record ends.
 //!
-//! Follows RFC 4180 as the `csv` crate reads it: a quote opens a quoted cell only at the start of a cell, a doubled
-//! quote stays inside, any of LF, CRLF and CR ends a record. Two things the parser must never see are cut out here:
-//! a record beyond the limit, and a quote that never closes (its line is read literally and the next line starts afresh,
-//! so that one stray quote never swallows the rest of a file).
+//! RFC 4180 with any of LF, CRLF and CR as line end: a quote opens a quoted cell at the start of a cell, spaces before it
+//! allowed, and closes it in front of a delimiter or a line end. What does not fit that is a slip of whoever wrote the
+//! file, and must never swallow the records behind it: a record whose quotes do not add up ends at the first line where
+//! the cells of the file can be found in it ([`repair`]), else with its first line. Two more things are seen here because
+//! nobody else sees the file in order: a record beyond the limit, and the end of the table, where another one or a remark
+//! follows behind an empty line.
+//!
+//! What is found at a record never depends on how much of the file the buffer happens to hold.
 
 use memchr::{memchr, memchr2, memchr3};
 
 use super::dialect::Dialect;
+use super::kinds::Kind;
+use super::repair;
+use super::table::Table;
 
 /// What the front of a buffer turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
     /// The first `n` bytes are whole records.
     Records(usize),
-    /// The first `n` bytes are one line that opens a quote and never closes it: read it without quoting.
-    Literal(usize),
+    /// The first `n` bytes are one record with a quote for which no end was found as far as was looked.
+    Unclosed(usize),
     /// The record is beyond the limit: skip to the end of its line, see [`end_of_line`].
     Oversize,
+    /// The first `n` bytes are empty records, and what follows them does not belong to the table.
+    TableEnd(usize),
     /// No record ends in this buffer yet: read more.
     More,
 }
 
-/// Where the buffer can be cut. `at_end` says that no more bytes follow.
-///
-/// The buffer must start at the start of a record. What is found does not depend on how much of the file the buffer
-/// happens to hold: a record that does not end within `limit` bytes is `Oversize`, or, when it is only a quote that
-/// keeps it open, its first line is `Literal`.
-#[must_use]
-pub fn cut(buffer: &[u8], dialect: &Dialect, limit: usize, at_end: bool) -> Cut {
-    let scan = scan(buffer, dialect, limit, at_end);
-    match scan.rest {
-        Rest::Ended if at_end => Cut::Records(buffer.len()),
-        _ if scan.last_end > 0 => Cut::Records(scan.last_end),
-        Rest::Ended | Rest::Open => Cut::More,
-        Rest::Endless => match end_of_line(buffer) {
-            Some(end) if end <= limit => Cut::Literal(end),
-            None if at_end && buffer.len() <= limit => Cut::Literal(buffer.len()),
-            _ => Cut::Oversize,
-        },
-    }
+/// One record at the front of a buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record {
+    /// Bytes, with the line end.
+    pub length: usize,
+    /// Whether its quotes stand where RFC 4180 wants them.
+    pub is_clean: bool,
+    /// Whether it has a line end within its cells.
+    pub is_long: bool,
 }
 
-/// The length of the first record with its line end; `None` when it does not end within the limit.
+/// Where the record at the front of a buffer ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Here.
+    At(Record),
+    /// With its first line, because a quote in it is closed nowhere within the limit.
+    Unclosed(usize),
+    /// Not in this buffer.
+    Open,
+}
+
+/// Lines, and of these lines with a quote, that one record may have when its quotes do not add up.
+const LINES_MAX: usize = 64;
+const QUOTED_LINES_MAX: usize = 8;
+/// Records looked at to tell whether a table goes on behind an empty line.
+const LOOK_AHEAD: usize = 6;
+/// A longer run of empty records is not held in memory to see what follows.
+const EMPTY_RUN_MAX: usize = 16 << 10;
+
+/// Where the buffer can be cut. `at_end` says that no more bytes follow.
+///
+/// The buffer must start at the start of a record.
 #[must_use]
-pub fn first_record(buffer: &[u8], dialect: &Dialect, limit: usize, at_end: bool) -> Option<usize> {
-    let end = match end_of_record(buffer, dialect, at_end) {
-        End::At(end) => end,
-        End::Open if at_end => buffer.len(),
-        End::Open | End::InQuotes => return None,
-    };
-    (end <= limit).then_some(end)
+pub fn cut(buffer: &[u8], table: &Table, limit: usize, at_end: bool) -> Cut {
+    let mut last_end = 0;
+    let mut empty_from = None;
+    while last_end < buffer.len() {
+        let rest = &buffer[last_end..];
+        let record = match end_of_record(rest, table, limit, at_end) {
+            End::At(record) if record.length <= limit => record,
+            End::Unclosed(length) if length <= limit => return if last_end == 0 { Cut::Unclosed(length) } else { Cut::Records(last_end) },
+            End::Open if rest.len() <= limit => break,
+            _ => return if last_end == 0 { Cut::Oversize } else { Cut::Records(last_end) },
+        };
+        if is_empty(&rest[..record.length], table) {
+            empty_from.get_or_insert(last_end);
+        } else if let Some(from) = empty_from.take() {
+            match is_beyond(rest, table, limit, at_end) {
+                Some(false) => {}
+                Some(true) if from == 0 => return Cut::TableEnd(last_end),
+                None if from == 0 => return if last_end > EMPTY_RUN_MAX { Cut::Records(last_end) } else { Cut::More },
+                _ => return Cut::Records(from),
+            }
+        }
+        last_end += record.length;
+    }
+    match empty_from {
+        _ if at_end && last_end == buffer.len() => Cut::Records(last_end),
+        Some(from) if last_end - from <= EMPTY_RUN_MAX && from > 0 => Cut::Records(from),
+        Some(0) if last_end <= EMPTY_RUN_MAX => Cut::More,
+        _ if last_end > 0 => Cut::Records(last_end),
+        _ => Cut::More,
+    }
 }
 
 /// The end of the current line, just behind its line end; `None` when the buffer holds none.
 #[must_use]
 pub fn end_of_line(buffer: &[u8]) -> Option<usize> {
-    let at = memchr2(b'\n', b'\r', buffer)?;
-    Some(if buffer[at] == b'\r' && buffer.get(at + 1) == Some(&b'\n') { at + 2 } else { at + 1 })
+    memchr2(b'\n', b'\r', buffer).map(|at| after_line_end(buffer, at))
+}
+
+/// A record or line without its line end.
+#[must_use]
+pub fn without_line_end(record: &[u8]) -> &[u8] {
+    let record = record.strip_suffix(b"\n").unwrap_or(record);
+    record.strip_suffix(b"\r").unwrap_or(record)
 }
 
 /// Physical lines that end in these bytes: LF, CRLF and a CR of its own count one each.
@@ -68,175 +118,197 @@ pub fn count_lines(bytes: &[u8]) -> u64 {
     (feeds + lone_returns) as u64
 }
 
-struct Scan {
-    /// Behind the last whole record within the limit.
-    last_end: usize,
-    /// What follows it.
-    rest: Rest,
-}
-
-#[derive(PartialEq)]
-enum Rest {
-    /// Nothing, or a record that the end of the file ends.
-    Ended,
-    /// A record that may yet end.
-    Open,
-    /// A record beyond the limit, or a quote that never closes.
-    Endless,
-}
-
-/// Where the record at the front of a buffer ends.
-enum End {
-    /// Behind its line end.
-    At(usize),
-    /// Not in this buffer, or with the buffer.
-    Open,
-    /// Not in this buffer: a quote is open.
-    InQuotes,
-}
-
-/// Walks over records by their line ends and quotes only.
-fn scan(buffer: &[u8], dialect: &Dialect, limit: usize, at_end: bool) -> Scan {
-    let mut last_end = 0;
-    let in_quotes = loop {
-        match end_of_record(&buffer[last_end..], dialect, at_end) {
-            End::At(length) if length > limit => return Scan { last_end, rest: Rest::Endless },
-            End::At(length) => last_end += length,
-            End::Open => break false,
-            End::InQuotes => break true,
-        }
-    };
-    let rest = match buffer.len() - last_end {
-        open if open > limit || (in_quotes && at_end) => Rest::Endless,
-        _ if at_end => Rest::Ended,
-        _ => Rest::Open,
-    };
-    Scan { last_end, rest }
-}
-
-fn end_of_record(buffer: &[u8], dialect: &Dialect, at_end: bool) -> End {
+/// Where the record at the front of `buffer` ends.
+#[must_use]
+pub fn end_of_record(buffer: &[u8], table: &Table, limit: usize, at_end: bool) -> End {
+    let dialect = &table.dialect;
     let quote = dialect.quote.unwrap_or(b'\n');
+    let mut record = Record { length: 0, is_clean: true, is_long: false };
     let mut at = 0;
     while let Some(found) = memchr3(quote, b'\n', b'\r', &buffer[at..]) {
         let position = at + found;
-        if dialect.quote == Some(buffer[position]) {
-            at = position + 1;
-            if position == 0 || buffer[position - 1] == dialect.delimiter {
-                match closing_quote(buffer, at, quote) {
-                    Some(closed) => at = closed + 1,
-                    None => return End::InQuotes,
-                }
+        if dialect.quote != Some(buffer[position]) {
+            if buffer[position] == b'\r' && position + 1 == buffer.len() && !at_end {
+                return End::Open; // the LF that may follow belongs to this line end
             }
-        } else if buffer[position] == b'\r' && position + 1 == buffer.len() && !at_end {
-            return End::Open; // the LF that may follow belongs to this line end
-        } else {
-            return End::At(after_line_end(buffer, position));
+            record.length = after_line_end(buffer, position);
+            return mended(buffer, record, true, table, limit, at_end);
         }
+        at = position + 1;
+        let Some(padding) = padding_before(buffer, position, dialect) else {
+            record.is_clean = false; // a quote inside a cell
+            continue;
+        };
+        record.is_clean &= padding == 0;
+        let Some(close) = closing_quote(buffer, at, quote, dialect.escape) else {
+            return unclosed(buffer, table, limit, at_end);
+        };
+        let behind = close + 1 + dialect.padding(&buffer[close + 1..]);
+        match buffer.get(behind) {
+            None if !at_end => return if buffer.len() > limit { unclosed(buffer, table, limit, at_end) } else { End::Open },
+            None => {}
+            Some(b'\n' | b'\r') => {}
+            Some(byte) if *byte == dialect.delimiter => {}
+            Some(_) => {
+                record.is_clean = false;
+                return mended(buffer, record, false, table, limit, at_end);
+            }
+        }
+        record.is_clean &= behind == close + 1;
+        record.is_long = record.is_long || memchr2(b'\n', b'\r', &buffer[position..close]).is_some();
+        at = behind;
     }
-    End::Open
+    if !at_end {
+        return End::Open;
+    }
+    record.length = buffer.len();
+    mended(buffer, record, true, table, limit, at_end)
 }
 
-/// The quote that closes a cell opened before `at`, doubled ones skipped.
-fn closing_quote(buffer: &[u8], mut at: usize, quote: u8) -> Option<usize> {
+/// How much padding stands between the start of a cell and a quote; `None` when something else does.
+fn padding_before(buffer: &[u8], quote: usize, dialect: &Dialect) -> Option<usize> {
+    let padding = buffer[..quote].iter().rev().take_while(|byte| dialect.is_padding(**byte)).count();
+    let start = quote - padding;
+    (start == 0 || buffer[start - 1] == dialect.delimiter).then_some(padding)
+}
+
+/// The quote that closes a cell opened before `at`, doubled and escaped ones skipped.
+fn closing_quote(buffer: &[u8], mut at: usize, quote: u8, escape: Option<u8>) -> Option<usize> {
     loop {
-        let position = at + memchr(quote, &buffer[at..])?;
-        if buffer.get(position + 1) != Some(&quote) {
+        let position = match escape {
+            Some(escape) => at + memchr2(quote, escape, &buffer[at..])?,
+            None => at + memchr(quote, &buffer[at..])?,
+        };
+        let is_pair = buffer[position] != quote || (escape.is_none() && buffer.get(position + 1) == Some(&quote));
+        if !is_pair {
             return Some(position);
         }
-        at = position + 2;
+        at = (position + 2).min(buffer.len());
     }
+}
+
+/// A quote is open and no other one follows, as far as may be looked.
+fn unclosed(buffer: &[u8], table: &Table, limit: usize, at_end: bool) -> End {
+    if !at_end && buffer.len() <= limit {
+        return End::Open;
+    }
+    let record = Record { length: 0, is_clean: false, is_long: false };
+    match mended(buffer, record, false, table, limit, at_end) {
+        End::At(record) => End::Unclosed(record.length),
+        other => other,
+    }
+}
+
+/// Where a record ends whose quotes or whose width are in doubt. `is_whole` says that `record` is an end by the book.
+fn mended(buffer: &[u8], record: Record, is_whole: bool, table: &Table, limit: usize, at_end: bool) -> End {
+    let is_sure = is_whole && record.is_clean && !record.is_long;
+    if is_sure || (is_whole && table.width == 0) || (is_whole && fits(&buffer[..record.length], &record, table)) {
+        return End::At(record);
+    }
+    if is_whole && record.is_clean && !is_torn(buffer, table, at_end) {
+        return End::At(record);
+    }
+    let (mut end, mut quoted_lines) = (0, 0);
+    for number in 1..=LINES_MAX {
+        let line = &buffer[end..];
+        let Some(length) = line_length(line, at_end) else {
+            if at_end || buffer.len() > limit { break } else { return End::Open }
+        };
+        let line = &line[..length];
+        let has_quote = table.dialect.quote.is_some_and(|quote| memchr(quote, line).is_some());
+        let is_rest_of_cell = number == 2 && table.cells(without_line_end(line)) < table.width;
+        end += length;
+        quoted_lines += usize::from(has_quote && number > 1);
+        let candidate = Record { length: end, is_clean: false, is_long: number > 1 };
+        if (number == 1 || has_quote || is_rest_of_cell) && table.width > 0 && fits(&buffer[..end], &candidate, table) {
+            return End::At(candidate);
+        }
+        if end >= buffer.len() || quoted_lines >= QUOTED_LINES_MAX || end > limit {
+            break;
+        }
+    }
+    if is_whole {
+        return End::At(record);
+    }
+    match line_length(buffer, at_end) {
+        Some(length) => End::At(Record { length, is_clean: false, is_long: false }),
+        None => End::At(Record { length: buffer.len(), is_clean: false, is_long: false }),
+    }
+}
+
+/// Whether a record of several lines, well-formed but with a width of its own, is more likely several records that a lost
+/// quote has joined: its second line is a record by itself.
+fn is_torn(buffer: &[u8], table: &Table, at_end: bool) -> bool {
+    let Some(first) = line_length(buffer, at_end) else { return false };
+    let Some(second) = line_length(&buffer[first..], at_end) else { return false };
+    let line = Record { length: second, is_clean: true, is_long: false };
+    let quote = table.dialect.quote.unwrap_or(b'"');
+    let text = &buffer[first..first + second];
+    let candidate = Record { is_clean: memchr(quote, text).is_none(), ..line };
+    fits(text, &candidate, table)
+}
+
+/// The length of the first line, to the end of the buffer where that is the end of the file.
+fn line_length(buffer: &[u8], at_end: bool) -> Option<usize> {
+    match end_of_line(buffer) {
+        Some(end) if end == buffer.len() && buffer[end - 1] == b'\r' && !at_end => None,
+        Some(end) => Some(end),
+        None => (at_end && !buffer.is_empty()).then_some(buffer.len()),
+    }
+}
+
+/// Whether a record has, or can be explained to have, as many cells as the file's records.
+fn fits(record: &[u8], found: &Record, table: &Table) -> bool {
+    let record = without_line_end(record);
+    let width = table.width;
+    (found.is_clean && table.cells(record) == width)
+        || repair::explains(record, &table.dialect, width)
+        || repair::other_delimiter(record, &table.dialect, width, &table.kinds).is_some()
+}
+
+/// Whether a record has nothing in its cells: a line end, or delimiters only.
+fn is_empty(record: &[u8], table: &Table) -> bool {
+    let delimiter = table.dialect.delimiter;
+    record.len() <= table.width + 2
+        && record.first().is_some_and(|b| matches!(b, b'\r' | b'\n' | b' ') || *b == delimiter)
+        && record.iter().all(|b| matches!(b, b'\r' | b'\n' | b' ') || *b == delimiter)
+}
+
+/// Whether what follows an empty line does not belong to the table any more: another table, or a remark.
+/// `None` when more bytes are needed to tell.
+///
+/// It belongs to the table as long as one of the next records looks like the table's own. A single row is never given up
+/// for its looks alone.
+fn is_beyond(rest: &[u8], table: &Table, limit: usize, at_end: bool) -> Option<bool> {
+    if table.width < 2 {
+        return Some(false);
+    }
+    let mut seen = Vec::with_capacity(LOOK_AHEAD);
+    let mut at = 0;
+    while seen.len() < LOOK_AHEAD && at < rest.len() {
+        match end_of_record(&rest[at..], table, limit, at_end) {
+            End::At(record) => {
+                let text = without_line_end(&rest[at..at + record.length]);
+                if !is_empty(&rest[at..at + record.length], table) {
+                    seen.push(table.look(text));
+                }
+                at += record.length;
+            }
+            End::Unclosed(_) => return Some(false),
+            End::Open if rest.len() - at > limit => break,
+            End::Open => return None,
+        }
+    }
+    if seen.len() < LOOK_AHEAD && !at_end && rest.len() <= limit {
+        return None;
+    }
+    let (first, others) = seen.split_first()?;
+    if first.is_own || first.kinds.contains(&Kind::Email) || others.iter().any(|look| look.is_own) {
+        return Some(false);
+    }
+    Some(first.kinds.len() != table.width || (first.is_foreign && !others.is_empty()))
 }
 
 fn after_line_end(buffer: &[u8], at: usize) -> usize {
     if buffer[at] == b'\r' && buffer.get(at + 1) == Some(&b'\n') { at + 2 } else { at + 1 }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(buffer: &str, at_end: bool, expected: Cut) {
-        assert_eq!(cut(buffer.as_bytes(), &Dialect::default(), 64, at_end), expected, "{buffer:?}, at_end: {at_end}");
-    }
-
-    #[test]
-    fn cuts() {
-        for (buffer, at_end, expected) in [
-            ("a,b\nc,d\ne", false, Cut::Records(8)),
-            ("a,b\r\nc", false, Cut::Records(5)),
-            ("a,b\rc", false, Cut::Records(4)),
-            ("a,b", false, Cut::More),
-            ("a,b", true, Cut::Records(3)),
-            ("a,b\nc,d", true, Cut::Records(7)),
-            ("a,\"b\nc\"\nd", false, Cut::Records(8)),
-            ("a,\"b\nc", false, Cut::More),
-            ("a,\"b\"\"\nc\"\n", false, Cut::Records(10)),
-            ("a,x\"b\nc", false, Cut::Records(6)),
-            ("a,b\nc,\"d\ne", false, Cut::Records(4)),
-            ("c,\"d\ne\n", true, Cut::Literal(5)),
-            ("c,\"d", true, Cut::Literal(4)),
-            ("a\nc,\"d\ne", true, Cut::Records(2)),
-            ("a,\"b\"x\nc", false, Cut::Records(7)),
-            ("\"\"\"\n", true, Cut::Literal(4)),
-            ("", true, Cut::Records(0)),
-        ] {
-            check(buffer, at_end, expected);
-        }
-    }
-
-    #[test]
-    fn the_first_record_is_one_record() {
-        for (buffer, at_end, expected) in [
-            ("a,b\nc,d\n", false, Some(4)),
-            ("a,b\rc,d\r", false, Some(4)), // a header that ends in CR must not take the first row with it
-            ("a,b\r\nc", false, Some(5)),
-            ("a,\"b\nc\"\nd", false, Some(8)),
-            ("a,b", true, Some(3)),
-            ("a,b", false, None),
-            ("a,\"b\nc\nd\n", true, None),
-        ] {
-            assert_eq!(first_record(buffer.as_bytes(), &Dialect::default(), 64, at_end), expected, "{buffer:?}, at_end: {at_end}");
-        }
-        assert_eq!(first_record(&[b'x'; 65], &Dialect::default(), 64, true), None);
-    }
-
-    #[test]
-    fn records_beyond_the_limit_never_reach_the_parser() {
-        let long = "x".repeat(65);
-        check(&long, false, Cut::Oversize);
-        check(&long, true, Cut::Oversize);
-        check(&format!("a\n{long}"), true, Cut::Records(2));
-        check(&format!("\"{long}"), false, Cut::Oversize);
-        check(&format!("\"a\n{long}"), false, Cut::Literal(3));
-    }
-
-    #[test]
-    fn where_a_record_is_too_long_does_not_depend_on_the_buffer() {
-        let closed = format!("\"a\n{}\"\nb\n", "x".repeat(65));
-        check(&closed, false, Cut::Literal(3));
-        check(&closed[..40], false, Cut::More);
-        check(&format!("{}\nb\n", "x".repeat(65)), true, Cut::Oversize);
-    }
-
-    #[test]
-    fn without_quoting_every_line_is_a_record() {
-        let literal = Dialect { quote: None, ..Dialect::default() };
-        assert_eq!(cut(b"a,\"b\nc", &literal, 64, false), Cut::Records(5));
-        assert_eq!(cut(b"a,\"b\nc", &literal, 64, true), Cut::Records(6));
-        assert_eq!(cut(&[b'x'; 65], &literal, 64, false), Cut::Oversize);
-    }
-
-    #[test]
-    fn a_line_end_is_never_cut_in_two() {
-        check("a\r", false, Cut::More);
-        check("a\nb\r", false, Cut::Records(2));
-        check("a\nb\r", true, Cut::Records(4));
-    }
-
-    #[test]
-    fn lines_of_every_kind_count_once() {
-        for (text, lines) in [("a\nb\n", 2), ("a\r\nb\r\n", 2), ("a\rb\r", 2), ("a\n\rb", 2), ("", 0)] {
-            assert_eq!(count_lines(text.as_bytes()), lines, "{text:?}");
-        }
-    }
 }

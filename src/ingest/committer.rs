@@ -105,6 +105,8 @@ impl<'c> Committer<'c> {
         }
         self.write_rejects(&outcome.rejects)?;
         self.take_leads(&outcome)?;
+        self.tally.notes.merge(outcome.notes, self.tally.rows, self.tally.lines);
+        self.tally.lines_beyond += outcome.lines_beyond;
         self.tally.checked.merge(&outcome.tally);
         self.tally.issues.merge(&outcome.issue_counts, self.tally.rows);
         self.tally.list_issues(outcome.issues);
@@ -170,7 +172,7 @@ impl<'c> Committer<'c> {
             self.tally.rejected += 1;
             self.tally.rejects_digest = self.tally.rejects_digest.wrapping_add(row_digest(row, reject.cells_hash));
             if self.rejects.is_none() {
-                let header = rejects::header_line(&self.context.plan.header, self.context.plan.layout.dialect.delimiter);
+                let header = rejects::header_line(&self.context.plan.header, self.context.plan.layout.dialect().delimiter);
                 let mut file = BufWriter::new(self.ingest.spool.create_output(&self.job.claim, Output::Rejects)?);
                 file.write_all(&header).map_err(machine)?;
                 self.rejects = Some((file, Sha256::new_with_prefix(&header)));

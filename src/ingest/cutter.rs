@@ -3,20 +3,20 @@
 use std::io::{self, Read};
 
 use crate::engine::chunk::Chunk;
-use crate::engine::dialect::Dialect;
 use crate::engine::split::{self, Cut};
+use crate::engine::table::Table;
 
 /// Lines with a quote that never closes after which quotes are taken to mean nothing in a file. Bounds the work that
 /// looking for closing quotes can cost.
 pub(crate) const LITERAL_LINES_MAX: u32 = 1000;
 
 /// How a file is cut.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Cutting {
-    /// Bytes before the first data record.
+    /// Bytes of text before the first data record.
     pub start: u64,
-    /// How its text becomes cells.
-    pub dialect: Dialect,
+    /// What its rows look like.
+    pub table: Table,
     /// Bytes of a record at most.
     pub record_bytes: usize,
     /// Bytes read at a time.
@@ -30,15 +30,15 @@ pub(crate) struct Cutter<R> {
     buffer: Vec<u8>,
     at_end: bool,
     cutting: Cutting,
-    /// Offset of the buffer's first byte in the file.
+    /// Offset of the buffer's first byte in the text.
     offset: u64,
     literal_lines: u32,
 }
 
 impl<R: Read> Cutter<R> {
-    /// Begins behind the header, with what has been read already from there on.
-    pub(crate) fn new(buffer: Vec<u8>, reader: R, cutting: Cutting) -> Self {
-        Self { reader, buffer, at_end: false, cutting, offset: cutting.start, literal_lines: 0 }
+    /// Begins behind the header of the text that `reader` gives from its start.
+    pub(crate) fn new(reader: R, cutting: Cutting) -> Self {
+        Self { reader, buffer: Vec::new(), at_end: false, cutting, offset: 0, literal_lines: 0 }
     }
 
     /// The reader, for whoever wants to know more about what was read.
@@ -56,6 +56,7 @@ impl<R: Read> Cutter<R> {
     /// # Errors
     /// What the reader said.
     pub(crate) fn next(&mut self) -> io::Result<Option<Chunk>> {
+        self.skip_header()?;
         let mut window = self.cutting.chunk_bytes;
         loop {
             self.read_up_to(window)?;
@@ -64,22 +65,57 @@ impl<R: Read> Cutter<R> {
             }
             let upto = self.buffer.len().min(window);
             let at_end = self.at_end && upto == self.buffer.len();
-            match split::cut(&self.buffer[..upto], &self.cutting.dialect, self.cutting.record_bytes, at_end) {
+            match split::cut(&self.buffer[..upto], &self.cutting.table, self.cutting.record_bytes, at_end) {
                 Cut::Records(length) if self.literal_lines > LITERAL_LINES_MAX => return Ok(Some(Chunk::Literal(self.take(length)))),
                 Cut::Records(length) => return Ok(Some(Chunk::Records(self.take(length)))),
-                Cut::Literal(length) => return Ok(Some(self.take_literal(length))),
+                Cut::Unclosed(length) => return Ok(Some(self.take_unclosed(length))),
                 Cut::Oversize => return self.skip_line().map(Some),
+                Cut::TableEnd(_) => return self.skip_rest().map(Some),
                 Cut::More => window *= 2,
             }
         }
     }
 
-    fn take_literal(&mut self, length: usize) -> Chunk {
+    /// Skips what stands before the first data record.
+    fn skip_header(&mut self) -> io::Result<()> {
+        while self.offset < self.cutting.start {
+            self.read_up_to(self.cutting.chunk_bytes)?;
+            if self.buffer.is_empty() {
+                return Ok(());
+            }
+            let left = usize::try_from(self.cutting.start - self.offset).unwrap_or(usize::MAX);
+            self.take(left.min(self.buffer.len()));
+        }
+        Ok(())
+    }
+
+    /// Passes over what stands behind the table, counting its lines.
+    fn skip_rest(&mut self) -> io::Result<Chunk> {
+        let mut lines = 0;
+        loop {
+            // A CR at the very end may be half of a line end.
+            let whole = match self.buffer.last() {
+                Some(b'\r') if !self.at_end => self.buffer.len() - 1,
+                _ => self.buffer.len(),
+            };
+            lines += split::count_lines(&self.buffer[..whole]);
+            if self.at_end {
+                lines += u64::from(self.buffer.last().is_some_and(|b| !matches!(b, b'\r' | b'\n')));
+                self.take(self.buffer.len());
+                return Ok(Chunk::Beyond { lines });
+            }
+            self.take(whole);
+            self.read_up_to(self.cutting.chunk_bytes)?;
+        }
+    }
+
+    fn take_unclosed(&mut self, length: usize) -> Chunk {
         self.literal_lines += 1;
         if self.literal_lines > LITERAL_LINES_MAX {
-            self.cutting.dialect.quote = None;
+            self.cutting.table.dialect.quote = None;
+            return Chunk::Literal(self.take(length));
         }
-        Chunk::Literal(self.take(length))
+        Chunk::Records(self.take(length))
     }
 
     /// Skips a record beyond the limit to the end of its line, keeping none of it.

@@ -1,44 +1,64 @@
 //! A file read as it would be, without taking anything: for `check`, and for replays before they are applied.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
-use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
+use csv::ByteRecord;
 use uuid::Uuid;
 
 use super::source_file::{SourceFile, Unopened};
 use super::stream::{self, Cutoff, Width};
+use super::unpack;
+use crate::engine::cells;
 use crate::engine::chunk::{Chunk, Context, IssueCounts};
-use crate::engine::dialect::{self, Dialect};
 use crate::engine::file_error::FileError;
 use crate::engine::lead::RowIssue;
-use crate::engine::plan;
+use crate::engine::notes::Notes;
+use crate::engine::plan::{self, Head};
+use crate::engine::records::{Found, Records};
 use crate::engine::rules::Rules;
 
-/// An opened file: its first MiB, and the rest.
+/// An opened file.
 #[derive(Debug)]
-pub struct Bytes {
-    /// The first MiB, or all of it.
-    pub head: Vec<u8>,
-    /// Whether that is all.
-    pub is_whole: bool,
-    rest: File,
+pub struct Opened {
+    file: SourceFile,
+}
+
+impl Opened {
+    /// The first bytes of the list.
+    #[must_use]
+    pub fn head(&self) -> Head<'_> {
+        self.file.head()
+    }
+
+    /// What the list came in, and its name in there; nothing for a plain file.
+    #[must_use]
+    pub fn container(&self) -> Option<(&'static str, Option<&str>)> {
+        self.file.container()
+    }
+
+    /// Sentences about what was left aside in the container.
+    #[must_use]
+    pub fn left_aside(&self) -> &[String] {
+        self.file.left_aside()
+    }
 }
 
 /// Opens a file to look at it.
 ///
 /// # Errors
-/// What the system said, or why it is no file.
-pub fn open(path: &Path) -> io::Result<Bytes> {
-    let mut file = SourceFile::open(path).map_err(|unopened| match unopened {
-        Unopened::Gone => io::Error::from(io::ErrorKind::NotFound),
-        Unopened::Unreadable(error) => io::Error::other(format!("{}. {}", error.what, error.remedy)),
-        Unopened::Machine(error) => error,
-    })?;
-    let is_whole = file.is_whole();
-    Ok(Bytes { is_whole, head: std::mem::take(&mut file.head), rest: file.into_rest() })
+/// What the system said; inside, why the file is no list at all.
+pub fn open(path: &Path, rules: &Rules) -> io::Result<Result<Opened, FileError>> {
+    match SourceFile::open(path, rules) {
+        Ok(file) => Ok(Ok(Opened { file })),
+        Err(Unopened::Gone) => Err(io::Error::from(io::ErrorKind::NotFound)),
+        Err(Unopened::Unreadable(error)) if error.code == "unreadable" => Err(io::Error::other(format!("{}. {}", error.what, error.remedy))),
+        Err(Unopened::Unreadable(error)) => Ok(Err(error)),
+        Err(Unopened::Machine(error)) => Err(error),
+    }
 }
 
 /// Something seen while reading.
@@ -70,6 +90,12 @@ pub struct Preview {
     pub issue_count: u64,
     /// All of them, counted.
     pub counts: IssueCounts,
+    /// What is worth knowing about rows that would be taken, and lines that are skipped.
+    pub notes: Notes,
+    /// Lines behind the table that are not read.
+    pub lines_beyond: u64,
+    /// Cells that a spreadsheet would run as a formula.
+    pub formula_cells: u64,
 }
 
 /// Issues kept in a [`Preview`].
@@ -78,19 +104,19 @@ const ISSUES_KEPT: usize = 20;
 /// Reads a whole file; `see` is told of each lead and issue in the order of the file.
 ///
 /// # Errors
-/// When the file cannot be read on, or `see` fails.
+/// When the file cannot be read on, or `see` fails; inside, why the file is no list after all.
 pub fn preview(
-    bytes: Bytes,
+    mut opened: Opened,
     context: &Context<'_>,
     workers: usize,
     mut see: impl FnMut(Seen<'_>) -> io::Result<()>,
-) -> io::Result<Preview> {
-    let mut found = Preview::default();
+) -> io::Result<Result<Preview, FileError>> {
+    let mut found = Preview { notes: Notes::keeping(ISSUES_KEPT), ..Preview::default() };
     let mut people: HashSet<Uuid> = HashSet::new();
     let mut lines = context.plan.layout.data_line;
     let width = Width { workers, chunk_bytes: stream::CHUNK_BYTES };
-    let rest = (!bytes.is_whole).then_some(&bytes.rest);
-    let streamed = stream::stream(bytes.head, rest, context, width, &AtomicBool::new(false), |outcome, _| {
+    let feed = opened.file.feed(context.plan.layout.encoding);
+    let streamed = stream::stream(feed, context, width, &AtomicBool::new(false), |outcome, _| {
         let mut start = 0;
         for index in 0..outcome.leads.len() {
             found.duplicates += u64::from(!people.insert(outcome.leads.lead_id(index)));
@@ -106,7 +132,10 @@ pub fn preview(
             }
             see(Seen::Issue(issue))?;
         }
+        found.notes.merge(outcome.notes, found.rows, lines);
+        found.lines_beyond += outcome.lines_beyond;
         found.counts.merge(&outcome.issue_counts, found.rows);
+        found.formula_cells += outcome.tally.formula_cells;
         found.rejected += outcome.rejects.len() as u64;
         found.rows += outcome.rows;
         lines += outcome.lines;
@@ -115,41 +144,73 @@ pub fn preview(
     match streamed {
         Ok(_) => {
             found.issue_count = found.counts.pairs.iter().map(|pair| pair.count).sum();
-            Ok(found)
+            Ok(Ok(found))
         }
-        Err(Cutoff::Read(error) | Cutoff::Sink(error)) => Err(error),
+        Err(Cutoff::Read(error) | Cutoff::Sink(error)) => unpack::file_error_in(&error).cloned().map_or(Err(error), |error| Ok(Err(error))),
         Err(Cutoff::Stopped) => Err(io::ErrorKind::Interrupted.into()),
     }
 }
 
-/// Writes header and records as read, before any mapping, as RFC 4180 UTF-8 with LF line ends; how many records were left
-/// out because they are beyond the limit.
+/// What was worth a word while header and records were written out.
+#[derive(Debug, Default)]
+pub struct Emitted {
+    /// Records beyond the limit, which were left out.
+    pub too_long: u64,
+    /// Rows that had to be repaired, and lines that were skipped.
+    pub notes: Notes,
+    /// Lines behind the table that were not read.
+    pub lines_beyond: u64,
+}
+
+/// Writes header and records as read, before any mapping, as RFC 4180 UTF-8 with LF line ends.
 ///
 /// # Errors
 /// What could not be read or written; inside, why the file is no list at all.
-pub fn emit_csv(bytes: Bytes, rules: &Rules, out: &mut impl Write) -> io::Result<Result<u64, FileError>> {
-    let layout = match plan::layout(&bytes.head, bytes.is_whole, rules) {
+pub fn emit_csv(mut opened: Opened, rules: &Rules, out: &mut impl Write) -> io::Result<Result<Emitted, FileError>> {
+    let layout = match plan::layout(opened.head(), rules) {
         Ok(layout) => layout,
         Err(error) => return Ok(Err(error)),
     };
-    let mut too_long = 0;
+    let mut emitted = Emitted { notes: Notes::keeping(ISSUES_KEPT), ..Emitted::default() };
+    let (mut rows, mut lines) = (0, layout.data_line);
     let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(out);
     writer.write_record(&layout.header)?;
-    let rest = (!bytes.is_whole).then_some(&bytes.rest);
-    stream::each_chunk(bytes.head, rest, &layout, rules, |chunk| {
-        let (chunk, dialect) = match chunk {
-            Chunk::Records(bytes) => (bytes, layout.dialect),
-            Chunk::Literal(bytes) => (bytes, Dialect { quote: None, ..layout.dialect }),
-            Chunk::Oversize { .. } => {
-                too_long += 1;
+    let mut record = ByteRecord::new();
+    let read = stream::each_chunk(opened.file.feed(layout.encoding), &layout, rules, |chunk| {
+        let (bytes, table) = match &chunk {
+            Chunk::Records(bytes) => (bytes, Cow::Borrowed(&layout.table)),
+            Chunk::Literal(bytes) => (bytes, Cow::Owned(layout.table.without_quotes())),
+            Chunk::Oversize { lines: its_lines, .. } => {
+                emitted.too_long += 1;
+                lines += its_lines;
+                return Ok(());
+            }
+            Chunk::Beyond { lines: its_lines } => {
+                emitted.lines_beyond += its_lines;
                 return Ok(());
             }
         };
-        for record in dialect::reader(&chunk, &dialect).byte_records() {
-            writer.write_record(record?.iter().map(String::from_utf8_lossy).map(std::borrow::Cow::into_owned))?;
+        let mut records = Records::new(bytes, &table, rules.limits.record_bytes);
+        while let Some(found) = records.next(&mut record) {
+            let noted = match found {
+                Found::Row { .. } if cells::is_blank(&record) => None,
+                Found::Row { line, repaired } => {
+                    rows += 1;
+                    writer.write_record(record.iter().map(|cell| String::from_utf8_lossy(cell).into_owned()))?;
+                    repaired.map(|code| (line, code))
+                }
+                Found::Skipped { line, why } => Some((line, why)),
+            };
+            if let Some((line, code)) = noted {
+                emitted.notes.add((rows, lines + line), "", code, || code.sentence().to_owned());
+            }
         }
+        lines += records.lines();
         Ok(())
-    })?;
+    });
+    if let Err(error) = read {
+        return unpack::file_error_in(&error).cloned().map_or(Err(error), |error| Ok(Err(error)));
+    }
     writer.flush()?;
-    Ok(Ok(too_long))
+    Ok(Ok(emitted))
 }

@@ -1,11 +1,11 @@
 //! A rejects file on its way back: which job it came from, and what its return resolves.
 
+use csv::ByteRecord;
 use uuid::Uuid;
 
-use crate::engine::cells;
 use crate::engine::chunk::Parents;
-use crate::engine::dialect;
-use crate::engine::plan;
+use crate::engine::plan::{self, Head};
+use crate::engine::records::Records;
 use crate::engine::rules::Rules;
 use crate::journal::report::Rows;
 use crate::render::receipt;
@@ -28,18 +28,17 @@ impl Returned {
     /// Finds the job that the first linked row names.
     ///
     /// Looks at the layout only: which columns are required and how they are named is for the parent's source to say.
-    pub fn find(store: &Store, head: &[u8], whole: bool, rules: &Rules) -> Result<Self> {
-        let Ok(layout) = plan::layout(head, whole, rules) else { return Ok(Self::default()) };
+    pub fn find(store: &Store, head: Head<'_>, rules: &Rules) -> Result<Self> {
+        let Ok((layout, text)) = plan::read_layout(head, rules) else { return Ok(Self::default()) };
         let Some(columns) = plan::returned_columns(&layout.header) else { return Ok(Self::default()) };
         let known = store.jobs_with_rejects()?;
-        let named = dialect::reader(&head[layout.data_start..], &layout.dialect)
-            .byte_records()
-            .map_while(std::result::Result::ok)
-            .filter(|record| !cells::is_blank(record))
-            .find_map(|record| {
-                let cell = std::str::from_utf8(record.get(columns + 2)?).ok()?.trim();
-                Uuid::parse_str(cell).ok().filter(|job| known.contains(job))
-            });
+        let mut records = Records::new(&text[layout.data_start..], &layout.table, rules.limits.record_bytes);
+        let mut record = ByteRecord::new();
+        let mut named = None;
+        while named.is_none() && records.next(&mut record).is_some() {
+            let cell = record.get(columns + 2).and_then(|cell| std::str::from_utf8(cell).ok());
+            named = cell.and_then(|cell| Uuid::parse_str(cell.trim()).ok()).filter(|job| known.contains(job));
+        }
         let parent = named.map(|job| store.job(job)).transpose()?.flatten();
         let open_before = match &parent {
             Some(parent) => parent.rejected.saturating_sub(store.resolved(parent.seq)?),

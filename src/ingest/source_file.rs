@@ -8,22 +8,35 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use super::feed::{Feed, Streamed};
+use super::unpack::{self, Container, Trouble, UnpackLimits, Unpacked};
+use crate::engine::decode::Encoding;
 use crate::engine::file_error::FileError;
-use crate::engine::plan::HEAD_BYTES;
+use crate::engine::plan::{HEAD_BYTES, Head};
+use crate::engine::rules::Rules;
 use crate::inbox::{Look, look_of};
 
-/// An opened drop with its first bytes.
-#[derive(Debug)]
-pub(super) struct SourceFile {
+/// An opened drop with the first bytes of the list in it.
+pub(crate) struct SourceFile {
     file: File,
     look: Look,
-    /// Its first MiB, or all of it.
-    pub head: Vec<u8>,
+    /// The first MiB of the list, out of its container, or all of it.
+    head: Vec<u8>,
+    is_whole: bool,
+    /// What the list came in.
+    inside: Option<Inside>,
+}
+
+/// A list that came in a container.
+struct Inside {
+    unpacked: Unpacked,
+    /// The container itself, hashed before it was opened: it is not read from one end to the other.
+    raw: Streamed,
 }
 
 /// Why a drop could not be opened.
 #[derive(Debug)]
-pub(super) enum Unopened {
+pub(crate) enum Unopened {
     /// It is not there any more.
     Gone,
     /// It is there and nothing can be read from it: a person must act.
@@ -32,9 +45,18 @@ pub(super) enum Unopened {
     Machine(io::Error),
 }
 
+impl From<Trouble> for Unopened {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::File(error) => Self::Unreadable(error),
+            Trouble::Io(error) => Self::Machine(error),
+        }
+    }
+}
+
 impl SourceFile {
-    /// Opens a regular file and reads its head.
-    pub fn open(path: &Path) -> Result<Self, Unopened> {
+    /// Opens a regular file, and what it is packed in, and reads the head of the list.
+    pub fn open(path: &Path, rules: &Rules) -> Result<Self, Unopened> {
         let no_follow = (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits();
         let opened = OpenOptions::new().read(true).custom_flags(no_follow.cast_signed()).open(path);
         let file = opened.map_err(|error| match error.kind() {
@@ -53,7 +75,27 @@ impl SourceFile {
         }
         let mut head = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(HEAD_BYTES).min(HEAD_BYTES));
         (&file).take(HEAD_BYTES as u64).read_to_end(&mut head).map_err(Unopened::Machine)?;
-        Ok(Self { file, look: look_of(&metadata), head })
+        let look = look_of(&metadata);
+        let is_whole = head.len() as u64 >= look.size && head.len() < HEAD_BYTES;
+        let mut source = Self { file, look, head, is_whole, inside: None };
+        if unpack::container_of(&source.head) != Container::Plain && look.size <= rules.limits.file_bytes {
+            source.unpack(rules)?;
+        }
+        Ok(source)
+    }
+
+    /// Opens the container, and takes the head from the list inside.
+    fn unpack(&mut self, rules: &Rules) -> Result<(), Unopened> {
+        let raw = Streamed { bytes: self.look.size, sha256: self.sha256().map_err(Unopened::Machine)? };
+        let limits = UnpackLimits { ratio: rules.limits.expansion_ratio, bytes: rules.limits.file_bytes };
+        let file = self.file.try_clone().map_err(Unopened::Machine)?;
+        let mut unpacked = unpack::unpack(file, limits, rules.reading.sheet.as_deref())?;
+        self.head.clear();
+        let read = (&mut unpacked.reader).take(HEAD_BYTES as u64).read_to_end(&mut self.head);
+        read.map_err(|error| Unopened::from(Trouble::from(error)))?;
+        self.is_whole = self.head.len() < HEAD_BYTES;
+        self.inside = Some(Inside { unpacked, raw });
+        Ok(())
     }
 
     /// Length at opening.
@@ -66,13 +108,26 @@ impl SourceFile {
         self.look
     }
 
-    /// Whether the head is the whole file.
-    pub fn is_whole(&self) -> bool {
-        self.head.len() as u64 >= self.look.size && self.head.len() < HEAD_BYTES
+    /// The first bytes of the list.
+    pub fn head(&self) -> Head<'_> {
+        Head { bytes: &self.head, is_whole: self.is_whole, is_sheet: self.inside.as_ref().is_some_and(|inside| inside.unpacked.is_sheet) }
+    }
+
+    /// What the list came in, and its name in there; nothing for a plain file.
+    pub fn container(&self) -> Option<(&'static str, Option<&str>)> {
+        self.inside.as_ref().map(|inside| (inside.unpacked.container.as_str(), inside.unpacked.inner_name.as_deref()))
+    }
+
+    /// Sentences about what was left aside in the container.
+    pub fn left_aside(&self) -> &[String] {
+        self.inside.as_ref().map_or(&[], |inside| &inside.unpacked.notes)
     }
 
     /// Hash of the whole file, leaving it positioned behind the head.
     pub fn sha256(&mut self) -> io::Result<[u8; 32]> {
+        if let Some(inside) = &self.inside {
+            return Ok(inside.raw.sha256);
+        }
         let mut hasher = Sha256::new_with_prefix(&self.head);
         let mut buffer = vec![0; 1 << 20];
         loop {
@@ -86,19 +141,41 @@ impl SourceFile {
         Ok(hasher.finalize().into())
     }
 
-    /// What follows the head.
-    pub fn rest(&self) -> &File {
-        &self.file
+    /// The list as text, from its start. To be asked for once: it takes what has been read.
+    pub fn feed(&mut self, encoding: Encoding) -> Feed<'_> {
+        let head = std::mem::take(&mut self.head);
+        match &mut self.inside {
+            Some(Inside { unpacked, raw }) => {
+                let rest = (!self.is_whole).then_some(&mut unpacked.reader as &mut (dyn Read + Send));
+                Feed::unpacked(head, rest.map(|rest| Box::new(rest) as Box<dyn Read + Send + '_>), *raw, encoding)
+            }
+            None if self.is_whole => Feed::whole(head, encoding),
+            None => Feed::plain(head, &self.file, encoding),
+        }
     }
 
-    /// What follows the head, for whoever does not ask whether the file stayed the same.
-    pub fn into_rest(self) -> File {
-        self.file
+    /// The same, for whoever keeps the text longer than the file.
+    pub fn into_feed(mut self, encoding: Encoding) -> Feed<'static> {
+        let head = std::mem::take(&mut self.head);
+        match self.inside {
+            Some(Inside { unpacked, raw }) => {
+                let rest = (!self.is_whole).then_some(unpacked.reader as Box<dyn Read + Send>);
+                Feed::unpacked(head, rest, raw, encoding)
+            }
+            None if self.is_whole => Feed::whole(head, encoding),
+            None => Feed::plain(head, self.file, encoding),
+        }
     }
 
     /// Whether size, mtime and ctime are still those at opening.
     pub fn is_unchanged(&self) -> io::Result<bool> {
         Ok(look_of(&self.file.metadata()?) == self.look)
+    }
+}
+
+impl std::fmt::Debug for SourceFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SourceFile").field("look", &self.look).field("container", &self.container()).finish_non_exhaustive()
     }
 }
 

@@ -5,28 +5,20 @@
 //! fits into its head is read in place, without a thread.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read};
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use sha2::{Digest, Sha256};
 
 use super::cutter::{Cutter, Cutting};
+use super::feed::Feed;
+pub use super::feed::Streamed;
 use crate::engine::chunk::{self, Chunk, ChunkOutcome, Context};
 use crate::engine::plan::Layout;
 use crate::engine::rules::Rules;
 
 /// Bytes read at a time; a chunk is what of them is whole records.
 pub const CHUNK_BYTES: usize = 256 << 10;
-
-/// What was read in all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Streamed {
-    /// Bytes.
-    pub bytes: u64,
-    /// Their hash.
-    pub sha256: [u8; 32],
-}
 
 /// Why reading ended early.
 #[derive(Debug)]
@@ -48,34 +40,31 @@ pub struct Width {
     pub chunk_bytes: usize,
 }
 
-/// Reads `head` and then `rest` to the end, and hands every outcome to `sink` in order, with the bytes read so far.
+/// Reads `feed` to the end, and hands every outcome to `sink` in order, with the bytes of the file read so far.
 ///
 /// # Errors
 /// See [`Cutoff`]; nothing more reaches the sink then.
 pub fn stream<E>(
-    head: Vec<u8>,
-    rest: Option<impl Read + Send>,
+    feed: Feed<'_>,
     context: &Context<'_>,
     width: Width,
     stop: &AtomicBool,
     mut sink: impl FnMut(ChunkOutcome, u64) -> Result<(), E>,
 ) -> Result<Streamed, Cutoff<E>> {
     let cutting = cutting(&context.plan.layout, context.rules, width.chunk_bytes);
-    let Some(rest) = rest else {
-        let hashed = Hashed::behind(&head, io::empty());
-        let mut cutter = Cutter::new(behind_header(head, cutting), hashed, cutting);
+    if feed.is_small() {
+        let mut cutter = Cutter::new(feed, cutting);
         while let Some(chunk) = cutter.next().map_err(Cutoff::Read)? {
-            sink(chunk::run(&chunk, context), cutter.reader().bytes).map_err(Cutoff::Sink)?;
+            sink(chunk::run(&chunk, context), cutter.reader().bytes()).map_err(Cutoff::Sink)?;
         }
-        return Ok(cutter.into_reader().end());
-    };
+        return cutter.into_reader().end().map_err(Cutoff::Read);
+    }
     let on_the_way = width.workers * 2 + 2;
     let (tokens, tokens_back) = bounded::<()>(on_the_way);
     let (to_workers, chunks) = bounded::<(u64, Chunk, u64)>(on_the_way);
     let (from_workers, outcomes) = bounded::<(u64, ChunkOutcome, u64)>(on_the_way);
     std::thread::scope(|scope| {
-        let hashed = Hashed::behind(&head, rest);
-        let reader = scope.spawn(move || read(Cutter::new(behind_header(head, cutting), hashed, cutting), &tokens, &to_workers, stop));
+        let reader = scope.spawn(move || read(Cutter::new(feed, cutting), &tokens, &to_workers, stop));
         let workers: Vec<_> = (0..width.workers)
             .map(|_| {
                 let (chunks, from_workers) = (chunks.clone(), from_workers.clone());
@@ -101,19 +90,8 @@ pub fn stream<E>(
 ///
 /// # Errors
 /// What could not be read, or what `each` returned.
-pub fn each_chunk(
-    head: Vec<u8>,
-    rest: Option<impl Read>,
-    layout: &Layout,
-    rules: &Rules,
-    mut each: impl FnMut(Chunk) -> io::Result<()>,
-) -> io::Result<()> {
-    let rest: Box<dyn Read + '_> = match rest {
-        Some(rest) => Box::new(rest),
-        None => Box::new(io::empty()),
-    };
-    let cutting = cutting(layout, rules, CHUNK_BYTES);
-    let mut cutter = Cutter::new(behind_header(head, cutting), rest, cutting);
+pub fn each_chunk(feed: Feed<'_>, layout: &Layout, rules: &Rules, mut each: impl FnMut(Chunk) -> io::Result<()>) -> io::Result<()> {
+    let mut cutter = Cutter::new(feed, cutting(layout, rules, CHUNK_BYTES));
     while let Some(chunk) = cutter.next()? {
         each(chunk)?;
     }
@@ -125,21 +103,21 @@ enum ReadEnd {
     Failed(io::Error),
 }
 
-fn read<R: Read>(
-    mut cutter: Cutter<Hashed<R>>,
+fn read(
+    mut cutter: Cutter<Feed<'_>>,
     tokens: &Sender<()>,
     to_workers: &Sender<(u64, Chunk, u64)>,
     stop: &AtomicBool,
 ) -> Result<Streamed, ReadEnd> {
     let mut number = 0;
     while let Some(chunk) = cutter.next().map_err(ReadEnd::Failed)? {
-        let gone = tokens.send(()).is_err() || to_workers.send((number, chunk, cutter.reader().bytes)).is_err();
+        let gone = tokens.send(()).is_err() || to_workers.send((number, chunk, cutter.reader().bytes())).is_err();
         if gone || stop.load(Ordering::Relaxed) {
             return Err(ReadEnd::Stopped);
         }
         number += 1;
     }
-    Ok(cutter.into_reader().end())
+    cutter.into_reader().end().map_err(ReadEnd::Failed)
 }
 
 fn work(chunks: &Receiver<(u64, Chunk, u64)>, done: &Sender<(u64, ChunkOutcome, u64)>, context: &Context<'_>) {
@@ -168,41 +146,8 @@ fn take_in_order<E>(
     Ok(())
 }
 
-/// Hashes and counts what passes through.
-struct Hashed<R> {
-    reader: R,
-    hasher: Sha256,
-    bytes: u64,
-}
-
-impl<R> Hashed<R> {
-    /// Begins with what has been read already.
-    fn behind(head: &[u8], reader: R) -> Self {
-        Self { reader, hasher: Sha256::new_with_prefix(head), bytes: head.len() as u64 }
-    }
-
-    fn end(self) -> Streamed {
-        Streamed { bytes: self.bytes, sha256: self.hasher.finalize().into() }
-    }
-}
-
-impl<R: Read> Read for Hashed<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.reader.read(buffer)?;
-        self.hasher.update(&buffer[..read]);
-        self.bytes += read as u64;
-        Ok(read)
-    }
-}
-
-/// What the head holds of the data.
-fn behind_header(mut head: Vec<u8>, cutting: Cutting) -> Vec<u8> {
-    head.drain(..usize::try_from(cutting.start).unwrap_or(usize::MAX).min(head.len()));
-    head
-}
-
 fn cutting(layout: &Layout, rules: &Rules, chunk_bytes: usize) -> Cutting {
-    Cutting { start: layout.data_start as u64, dialect: layout.dialect, record_bytes: rules.limits.record_bytes, chunk_bytes }
+    Cutting { start: layout.data_start as u64, table: layout.table.clone(), record_bytes: rules.limits.record_bytes, chunk_bytes }
 }
 
 #[cfg(test)]
@@ -216,7 +161,7 @@ mod tests {
 
     /// Everything that a file gives, in words, read in chunks of this size by so many workers.
     fn read_all(text: &[u8], workers: usize, chunk_bytes: usize, rules: &Rules) -> Option<Vec<String>> {
-        let plan = plan::decide(text, true, rules, "csv").ok()?;
+        let plan = plan::decide(plan::Head::whole(text), rules, "csv", None).ok()?;
         let learned = Learned::none();
         let context = Context {
             plan: &plan,
@@ -228,10 +173,11 @@ mod tests {
             issues_kept: usize::MAX,
             render: None,
         };
-        let cut = plan.layout.data_start.max(1);
-        let (head, rest) = if workers == 0 { (text, None) } else { (&text[..cut], Some(&text[cut..])) };
+        let cut = plan.layout.data_start.max(1).min(text.len());
+        let encoding = plan.layout.encoding;
+        let feed = if workers == 0 { Feed::whole(text.to_vec(), encoding) } else { Feed::plain(text[..cut].to_vec(), &text[cut..], encoding) };
         let (mut told, mut rows, mut lines) = (Vec::new(), 0, 0);
-        let streamed = stream(head.to_vec(), rest, &context, Width { workers, chunk_bytes }, &AtomicBool::new(false), |outcome, _| {
+        let streamed = stream(feed, &context, Width { workers, chunk_bytes }, &AtomicBool::new(false), |outcome, _| {
             for index in 0..outcome.leads.len() {
                 let lead = outcome.leads.lead(index, &plan.mapping.extra_names);
                 told.push(

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::engine::chunk::IssueCounts;
 use crate::engine::dialect::Dialect;
+use crate::engine::findings::{self, Finding, safe_column};
 use crate::engine::headers::FieldFrom;
 use crate::engine::lead::{Field, Lead, RowIssue, StageMark};
 use crate::engine::learned::Learned;
+use crate::engine::notes::Notes;
 use crate::engine::plan::Plan;
 use crate::engine::quality::{self, Counts, RowTally, ValueSummary};
 use crate::engine::rules::Rules;
@@ -35,6 +37,10 @@ pub(super) struct Tally {
     pub issues: IssueCounts,
     /// The first ones.
     pub first_issues: Vec<RowIssue>,
+    /// What people should know about rows that were taken, and lines that were skipped.
+    pub notes: Notes,
+    /// Lines behind the table that were not read.
+    pub lines_beyond: u64,
     /// For the receipt.
     pub facts: Facts,
     duplicates: u64,
@@ -52,7 +58,7 @@ pub(super) struct Tally {
 impl Tally {
     /// Begins behind the header.
     pub fn new(plan: &Plan) -> Self {
-        Self { lines: plan.layout.data_line, ..Self::default() }
+        Self { lines: plan.layout.data_line, notes: Notes::keeping(LISTED), ..Self::default() }
     }
 
     /// Counts one valid row with what became of it.
@@ -134,20 +140,17 @@ impl Tally {
         told
     }
 
-    /// Causes that most rows share, told once.
-    #[allow(clippy::cast_precision_loss)] // counts
+    /// What is worth saying once about the whole file.
     pub fn systematic(&self, plan: &Plan) -> Vec<Systematic> {
-        let most = |count: u64| count >= 10 && count * 2 > self.rows;
-        let shared = self.issues.pairs.iter().filter(|pair| most(pair.count));
-        shared
-            .map(|pair| Systematic {
-                column: safe_column(plan, &pair.column),
-                code: pair.code.as_str().to_owned(),
-                share: pair.count as f64 / self.rows as f64,
-                rows: pair.rows.clone(),
-                advice: "Most rows share this fault: correct it where the file is exported, rather than row by row".to_owned(),
-            })
-            .collect()
+        let found = findings::of(plan, &self.issues, &self.notes, self.rows, self.lines_beyond);
+        let told = |finding: Finding| Systematic {
+            column: finding.column,
+            code: finding.code.to_owned(),
+            share: finding.share,
+            rows: finding.rows,
+            advice: finding.advice,
+        };
+        found.into_iter().map(told).collect()
     }
 
     /// The quality of the file.
@@ -262,23 +265,14 @@ pub(super) fn columns_told(plan: &Plan) -> Vec<Column> {
 
 /// The dialect, for the report.
 pub(super) fn dialect_told(plan: &Plan) -> report::Dialect {
-    let Dialect { delimiter, quote, confidence } = plan.layout.dialect;
+    let Dialect { delimiter, quote, .. } = *plan.layout.dialect();
     report::Dialect {
         encoding: Some(plan.layout.encoding.as_str().to_owned()),
         delimiter: Some(char::from(delimiter).to_string()),
         quote: quote.map(|quote| char::from(quote).to_string()),
         header_row: Some(plan.layout.header_row),
-        confidence: Some(confidence),
+        confidence: Some(plan.layout.confidence()),
     }
-}
-
-/// A column of an issue by its safe name; none for the row as a whole.
-fn safe_column(plan: &Plan, column: &str) -> Option<String> {
-    if column.is_empty() {
-        return None;
-    }
-    let known = plan.mapping.columns.iter().find(|known| known.name == column);
-    Some(known.map_or_else(|| column.to_owned(), |known| known.safe_name.clone()))
 }
 
 fn round2(figure: f64) -> f64 {

@@ -1,11 +1,13 @@
 //! The store: `SQLite` behind a small, concrete surface. One writer, any number of readers.
 //!
 //! In reading order: this file opens, migrates and groups transactions; [`jobs`] holds what became of each drop;
-//! [`leads`] takes accepted leads in and tells new, known and duplicate apart; [`outbox`] holds journal lines until they
-//! are written; [`read`] answers questions. No SQL stands outside this folder, and no file but the database is touched.
+//! [`leads`] takes accepted leads in and tells new, known and duplicate apart; [`layouts`] remembers how each source's files
+//! are laid out; [`outbox`] holds journal lines until they are written; [`read`] answers questions. No SQL stands outside
+//! this folder, and no file but the database is touched.
 
 pub mod experiments;
 pub mod jobs;
+pub mod layouts;
 pub mod leads;
 pub mod outbox;
 mod people;
@@ -18,7 +20,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 /// Scripts that bring an older store forwards; the number of scripts is the schema version.
-const MIGRATIONS: &[&str] = &[include_str!("schema.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema_2.sql")];
 
 /// The schema that this program writes.
 #[allow(clippy::cast_possible_truncation)] // a handful of scripts

@@ -5,7 +5,8 @@
 
 use uuid::Uuid;
 
-use crate::engine::decimal::{self, Decimal, DecimalMark};
+use crate::engine::amount::{AmountRules, read_amount};
+use crate::engine::decimal::Decimal;
 use crate::engine::email;
 use crate::engine::lead::{Field, FieldSet, Lead};
 use crate::engine::rules::{PacketRules, Rules};
@@ -113,7 +114,7 @@ fn has(lead: &Lead<'_>, field: Field) -> bool {
 fn offer(lead: &Lead<'_>, packet: &PacketRules) -> Result<Decimal, NoOffer> {
     let amount = |column: &str| {
         let cell = lead.extra.get(column)?.trim();
-        decimal::read_amount(cell, DecimalMark::Unknown).ok().map(|amount| amount.value)
+        read_amount(cell, AmountRules::default()).ok().map(|amount| amount.value)
     };
     let column = packet.arv_column.as_deref().ok_or(NoOffer::NotConfigured)?;
     let arv = amount(column).filter(|arv| arv.is_positive()).ok_or(NoOffer::NoArv)?;

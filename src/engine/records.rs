@@ -1,0 +1,200 @@
+//! The records of a chunk, one after the other: cells, line, and what had to be done to read them.
+//!
+//! Where a record ends is [`split`]'s business, what one means whose quotes do not add up is [`repair`]'s. Here clean
+//! records, nearly all there are, are cut into cells without a detour.
+
+use csv::ByteRecord;
+use memchr::memchr;
+
+use super::notes::NoteCode;
+use super::split::{self, End};
+use super::table::Table;
+use super::split::Record;
+use super::repair;
+
+/// A record found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// A data record.
+    Row {
+        /// The line it starts in, from 1 at the start of the bytes.
+        line: u64,
+        /// What had to be repaired.
+        repaired: Option<NoteCode>,
+    },
+    /// A line that is no record of the table.
+    Skipped {
+        /// Its line.
+        line: u64,
+        /// What it is.
+        why: NoteCode,
+    },
+}
+
+/// Walks over the records of bytes that hold whole ones.
+#[derive(Debug)]
+pub struct Records<'a> {
+    bytes: &'a [u8],
+    start: usize,
+    at: usize,
+    line: u64,
+    table: &'a Table,
+    limit: usize,
+}
+
+impl<'a> Records<'a> {
+    /// From the first record on; `limit` is the limit of bytes that the bytes were cut with.
+    #[must_use]
+    pub fn new(bytes: &'a [u8], table: &'a Table, limit: usize) -> Self {
+        Self { bytes, start: 0, at: 0, line: 1, table, limit }
+    }
+
+    /// Offset of the record that was read last.
+    #[must_use]
+    pub fn start(&self) -> usize {
+        self.start
+    }
+
+    /// Offset behind it.
+    #[must_use]
+    pub fn offset(&self) -> usize {
+        self.at
+    }
+
+    /// Lines passed so far.
+    #[must_use]
+    pub fn lines(&self) -> u64 {
+        self.line - 1
+    }
+
+    /// Reads the next record into `out`; empty lines are none.
+    pub fn next(&mut self, out: &mut ByteRecord) -> Option<Found> {
+        loop {
+            let rest = &self.bytes[self.at..];
+            if rest.is_empty() {
+                return None;
+            }
+            let record = match split::end_of_record(rest, self.table, self.limit, true) {
+                End::At(record) => record,
+                End::Unclosed(length) => Record { length, is_clean: false, is_long: false },
+                End::Open => Record { length: rest.len(), is_clean: false, is_long: false },
+            };
+            let text = split::without_line_end(&rest[..record.length]);
+            let line = self.line;
+            self.start = self.at;
+            self.at += record.length;
+            self.line += if record.is_long { split::count_lines(&rest[..record.length]) } else { u64::from(text.len() < record.length) };
+            if text.is_empty() {
+                continue;
+            }
+            let repaired = self.read(text, &record, out);
+            if let Some(why) = self.table.not_a_row(text, out) {
+                return Some(Found::Skipped { line, why });
+            }
+            return Some(Found::Row { line, repaired });
+        }
+    }
+
+    /// Cuts a record into cells.
+    fn read(&self, text: &[u8], record: &Record, out: &mut ByteRecord) -> Option<NoteCode> {
+        let table = self.table;
+        let mut repaired = None;
+        if record.is_clean {
+            read_clean(text, table, out);
+        } else if repair::read(text, &table.dialect, table.width, &table.quoted, out) != repair::Reading::Clean {
+            repaired = Some(NoteCode::QuoteRepaired);
+        }
+        if table.width > 1 && out.len() != table.width {
+            if let Some(other) = repair::other_delimiter(text, &table.dialect, table.width, &table.kinds) {
+                let by_other = Table { dialect: super::dialect::Dialect { delimiter: other.delimiter, ..table.dialect }, ..Table::default() };
+                if other.is_spaced {
+                    repair::read(text, &by_other.dialect, table.width, &[], out);
+                } else {
+                    read_clean(text, &by_other, out);
+                }
+                repaired = Some(NoteCode::DelimiterRepaired);
+            }
+        }
+        if table.is_spaced {
+            strip_spaces(out);
+        } else if table.width > 2 && out.len() == table.width && is_spaced(text, table) {
+            strip_spaces(out);
+            repaired = Some(NoteCode::DelimiterRepaired);
+        }
+        if table.width > table.columns && out.len() > table.columns && table.columns > 0 && out.iter().skip(table.columns).all(<[u8]>::is_empty) {
+            out.truncate(table.columns);
+        }
+        repaired
+    }
+}
+
+/// Whether a space follows every delimiter of a record.
+pub(super) fn is_spaced(text: &[u8], table: &Table) -> bool {
+    let dialect = &table.dialect;
+    let (mut at, mut delimiters) = (0, 0);
+    loop {
+        let start = at + dialect.padding(&text[at..]);
+        let behind = match dialect.quote {
+            Some(quote) if text.get(start) == Some(&quote) => start + table.after_quoted(&text[start..]),
+            _ => at,
+        };
+        let Some(found) = memchr(dialect.delimiter, &text[behind.min(text.len())..]) else { return delimiters > 1 };
+        at = behind + found + 1;
+        delimiters += 1;
+        if text.get(at) != Some(&b' ') || text.get(at + 1) == Some(&b' ') {
+            return false;
+        }
+    }
+}
+
+/// Takes the space after each delimiter off.
+fn strip_spaces(record: &mut ByteRecord) {
+    let stripped: ByteRecord = record.iter().enumerate().map(|(at, cell)| if at == 0 { cell } else { cell.strip_prefix(b" ").unwrap_or(cell) }).collect();
+    *record = stripped;
+}
+
+/// Cuts a well-formed record, without its line end, into cells.
+pub(super) fn read_clean(text: &[u8], table: &Table, out: &mut ByteRecord) {
+    let dialect = &table.dialect;
+    out.clear();
+    let mut at = 0;
+    loop {
+        let rest = &text[at..];
+        let end = match dialect.quote {
+            Some(quote) if rest.first() == Some(&quote) => {
+                let close = closing(rest, quote, dialect.escape);
+                repair::push_unquoted(&rest[1..close], quote, dialect.escape, out);
+                close + 1
+            }
+            _ => {
+                let end = memchr(dialect.delimiter, rest).unwrap_or(rest.len());
+                out.push_field(&rest[..end]);
+                end
+            }
+        };
+        at += end;
+        if at >= text.len() {
+            return;
+        }
+        at += 1;
+    }
+}
+
+/// The quote that closes the cell at the front.
+fn closing(cell: &[u8], quote: u8, escape: Option<u8>) -> usize {
+    let mut at = 1;
+    while let Some(found) = memchr(quote, &cell[at..]) {
+        let position = at + found;
+        if let Some(escape) = escape {
+            if cell[1..position].iter().rev().take_while(|b| **b == escape).count() % 2 == 0 {
+                return position;
+            }
+            at = position + 1;
+        } else if cell.get(position + 1) == Some(&quote) {
+            at = position + 2;
+        } else {
+            return position;
+        }
+    }
+    cell.len() - 1
+}

@@ -1,0 +1,439 @@
+//! A record whose quotes do not add up, read the way its writer most probably meant it.
+//!
+//! RFC 4180 leaves nothing open for `"5" pipe"`, a quote that was forgotten, or one too many. All ways of cutting such a
+//! record into cells are compared: a cell may be plain, quoted, quoted without its first or last quote, or stand against
+//! its neighbour without a delimiter; each such slip has a price. Of the ways that give as many cells as the file's
+//! records have, the cheapest is taken. Where none does, a quote counts only where it opens and closes a cell, and any
+//! other stays in its cell as it stands.
+
+use csv::ByteRecord;
+
+use super::dialect::{self, Dialect};
+use super::kinds::Kind;
+
+/// Whether and how a record could be explained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// It was well-formed after all.
+    Clean,
+    /// One explanation gives the file's number of cells.
+    Explained,
+    /// None does: it is read as it stands.
+    AsItStands,
+}
+
+/// Delimiters and cells beyond which a record is not searched for explanations: the work stays bounded.
+const NODES_MAX: usize = 160;
+/// Cells that one cell's quotes may have swallowed or lost.
+const REACH: usize = 24;
+/// Beyond this price an explanation explains too much.
+const PRICE_MAX: u32 = 8;
+const IMPOSSIBLE: u32 = u32::MAX;
+
+/// How one cell is understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cell {
+    Plain,
+    Quoted,
+    /// Opened and never closed.
+    Unclosed,
+    /// Closed and never opened.
+    Unopened,
+    /// Ends at a quote that opens the next cell: the delimiter between them is missing.
+    Abutting(usize),
+}
+
+/// Reads a record without its line end into `out`. `width` is how many cells the file's records have, 0 when unknown;
+/// `quoted` says of each column whether its cells stand in quotes as a habit, so that a lone quote there is half a pair.
+pub fn read(record: &[u8], dialect: &Dialect, width: usize, quoted: &[bool], out: &mut ByteRecord) -> Reading {
+    out.clear();
+    let Some(quote) = dialect.quote else {
+        record.split(|b| *b == dialect.delimiter).for_each(|cell| out.push_field(cell));
+        return Reading::Clean;
+    };
+    let search = Search { record, quote, dialect };
+    if let Some(cells) = search.cheapest(width) {
+        let mut is_clean = true;
+        for (at, (start, end, cell)) in cells.into_iter().enumerate() {
+            is_clean &= search.push(start, end, cell, quoted.get(at).copied().unwrap_or(false), out);
+        }
+        return if is_clean { Reading::Clean } else { Reading::Explained };
+    }
+    search.as_it_stands(out);
+    Reading::AsItStands
+}
+
+/// Whether some explanation gives exactly `width` cells.
+#[must_use]
+pub fn explains(record: &[u8], dialect: &Dialect, width: usize) -> bool {
+    let Some(quote) = dialect.quote else { return false };
+    Search { record, quote, dialect }.cheapest(width).is_some()
+}
+
+/// Another delimiter than the file's, by which a record has the file's number of cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OtherDelimiter {
+    /// Between the cells.
+    pub delimiter: u8,
+    /// Whether a space follows each.
+    pub is_spaced: bool,
+}
+
+/// Finds the delimiter of a record that does not use the file's: all its cells must be well-formed by it, and where it is
+/// a sign that stands in texts anyway, look like those of the columns (`kinds`), or stand in quotes.
+#[must_use]
+pub fn other_delimiter(record: &[u8], dialect: &Dialect, width: usize, kinds: &[Kind]) -> Option<OtherDelimiter> {
+    if width < 2 {
+        return None;
+    }
+    let others = [b',', b';', b'\t', b'|', b':', b' '].into_iter().filter(|delimiter| *delimiter != dialect.delimiter);
+    for delimiter in others.filter(|delimiter| memchr::memchr_iter(*delimiter, record).count() >= width - 1) {
+        let other = Dialect { delimiter, ..*dialect };
+        // A sign that stands between words anyway counts only where the file's own delimiter is not in use at all.
+        let is_weak = dialect::is_weak(delimiter);
+        let plain = |cell: &[u8]| !is_weak || memchr::memchr(dialect.delimiter, cell).is_none();
+        for is_spaced in [false, true] {
+            let Some(cells) = (!(is_spaced && delimiter == b' ')).then(|| well_formed_cells(record, &other, is_spaced, plain)).flatten() else {
+                continue;
+            };
+            if cells.len() == width && (!is_weak || is_likely(&cells, dialect.quote, kinds)) {
+                return Some(OtherDelimiter { delimiter, is_spaced });
+            }
+        }
+    }
+    None
+}
+
+/// Whether cells are those of the columns: data where these hold data; or all quoted but numbers.
+fn is_likely(cells: &[&[u8]], quote: Option<u8>, kinds: &[Kind]) -> bool {
+    let unquoted = |cell: &&[u8]| quote.and_then(|quote| cell.strip_prefix(&[quote])?.strip_suffix(&[quote])).map(<[u8]>::to_vec);
+    let looks: Vec<Kind> = cells.iter().map(|cell| unquoted(cell).map_or_else(|| Kind::of(cell), |inner| Kind::of(&inner))).collect();
+    let (alike, unlike) = super::kinds::compare(kinds, &looks);
+    let quoted = cells.iter().filter(|cell| unquoted(cell).is_some()).count();
+    (alike > 0 && unlike == 0) || (alike == 0 && quoted * 2 > cells.len())
+}
+
+/// The cells of a record with their quotes, when every one of them is well-formed; `plain` judges those without quotes.
+fn well_formed_cells<'r>(record: &'r [u8], dialect: &Dialect, is_spaced: bool, plain: impl Fn(&[u8]) -> bool) -> Option<Vec<&'r [u8]>> {
+    let (mut at, mut cells) = (0, Vec::new());
+    loop {
+        if is_spaced && !cells.is_empty() {
+            at = record.get(at).filter(|b| **b == b' ').map(|_| at + 1)?;
+        }
+        let rest = &record[at..];
+        let end = match dialect.quote {
+            Some(quote) if rest.first() == Some(&quote) => {
+                let search = Search { record, quote, dialect };
+                let (close, end) = search.closing(at + 1)?;
+                (close + 1 == end).then_some(end)?
+            }
+            quote => {
+                let end = memchr::memchr(dialect.delimiter, rest).map_or(record.len(), |found| at + found);
+                let cell = &record[at..end];
+                let has_quote = quote.is_some_and(|quote| memchr::memchr(quote, cell).is_some());
+                (!has_quote && !has_line_end(cell) && plain(cell)).then_some(end)?
+            }
+        };
+        cells.push(&record[at..end]);
+        if end >= record.len() {
+            return Some(cells);
+        }
+        at = end + 1;
+    }
+}
+
+struct Search<'a> {
+    record: &'a [u8],
+    quote: u8,
+    dialect: &'a Dialect,
+}
+
+/// The best way known to reach a node with a number of cells.
+#[derive(Clone, Copy)]
+struct Step {
+    price: u32,
+    from: u16,
+    cells: u16,
+    cell: Cell,
+}
+
+impl Search<'_> {
+    /// The cells of the cheapest explanation with exactly `width` of them, as (start, end, how).
+    fn cheapest(&self, width: usize) -> Option<Vec<(usize, usize, Cell)>> {
+        let ends: Vec<usize> = memchr::memchr_iter(self.dialect.delimiter, self.record).chain([self.record.len()]).collect();
+        let nodes = ends.len();
+        if width == 0 || width > NODES_MAX || nodes > NODES_MAX || width > nodes * 2 {
+            return None;
+        }
+        let start = |node: usize| if node == 0 { 0 } else { ends[node - 1] + 1 };
+        let nothing = Step { price: IMPOSSIBLE, from: 0, cells: 0, cell: Cell::Plain };
+        // best[node][cells]: the text up to node is cut into so many cells.
+        let mut best = vec![nothing; (nodes + 1) * (width + 1)];
+        let at = |node: usize, cells: usize| node * (width + 1) + cells;
+        best[0].price = 0;
+        for node in 0..nodes {
+            if (0..=width).all(|cells| best[at(node, cells)].price == IMPOSSIBLE) {
+                continue;
+            }
+            for next in node + 1..=nodes.min(node + REACH) {
+                for (price, cells, cell) in self.ways(start(node), ends[next - 1], next - node) {
+                    for had in 0..=width.saturating_sub(cells) {
+                        let so_far = best[at(node, had)].price;
+                        if so_far == IMPOSSIBLE || so_far + price > PRICE_MAX {
+                            continue;
+                        }
+                        let target = &mut best[at(next, had + cells)];
+                        if so_far + price < target.price {
+                            *target = Step { price: so_far + price, from: u16::try_from(node).ok()?, cells: u16::try_from(cells).ok()?, cell };
+                        }
+                    }
+                }
+            }
+        }
+        let (mut node, mut cells) = (nodes, width);
+        if best[at(node, cells)].price == IMPOSSIBLE {
+            return None;
+        }
+        let mut found = Vec::with_capacity(width);
+        while node > 0 {
+            let step = best[at(node, cells)];
+            let from = usize::from(step.from);
+            found.push((start(from), ends[node - 1], step.cell));
+            (node, cells) = (from, cells - usize::from(step.cells));
+        }
+        found.reverse();
+        Some(found)
+    }
+
+    /// The ways of reading the bytes between two delimiters, `spans` delimiters apart, with price and number of cells.
+    fn ways(&self, start: usize, end: usize, spans: usize) -> impl Iterator<Item = (u32, usize, Cell)> {
+        let cell = &self.record[start..end];
+        let quotes = count(cell, self.quote);
+        let trimmed = self.dialect.unpadded(cell);
+        let opens = trimmed.first() == Some(&self.quote);
+        let closes = trimmed.len() > 1 && trimmed.last() == Some(&self.quote);
+        let lines = memchr::memchr2(b'\n', b'\r', cell).is_some();
+        let further = u32::try_from(spans - 1).unwrap_or(PRICE_MAX);
+
+        let plain = (spans == 1 && !lines).then(|| (if opens { 1 + 2 * quotes } else { 2 * quotes }, 1, Cell::Plain));
+        let quoted = (opens && closes).then(|| (self.strays(&trimmed[1..trimmed.len() - 1]), 1, Cell::Quoted));
+        let unclosed = (opens && !closes && spans > 1).then(|| (3 + further + 4 * (quotes - 1), 1, Cell::Unclosed));
+        let unopened = (!opens && closes && spans > 1 && !lines).then(|| (3 + further + 4 * (quotes - 1), 1, Cell::Unopened));
+        let abutting = self.abutting(cell).map(|(price, at)| (price, 2, Cell::Abutting(start + at)));
+        [plain, quoted, unclosed, unopened, abutting].into_iter().flatten()
+    }
+
+    /// The price of what stands between two quotes: a doubled quote is free, a lone one is a slip, and a greater one
+    /// where it looks like the end of a cell.
+    fn strays(&self, inner: &[u8]) -> u32 {
+        let (mut at, mut price) = (0, 0);
+        while let Some(found) = memchr::memchr(self.quote, &inner[at..]) {
+            let position = at + found;
+            if self.is_escaped(inner, position) {
+                at = position + 1;
+            } else if inner.get(position + 1) == Some(&self.quote) && self.dialect.escape.is_none() {
+                at = position + 2;
+            } else {
+                let looks_like_end = inner[position + 1 + self.dialect.padding(&inner[position + 1..])..].first() == Some(&self.dialect.delimiter);
+                price += if looks_like_end { 3 } else { 2 };
+                at = position + 1;
+            }
+        }
+        price
+    }
+
+    fn is_escaped(&self, text: &[u8], at: usize) -> bool {
+        let Some(escape) = self.dialect.escape else { return false };
+        text[..at].iter().rev().take_while(|b| **b == escape).count() % 2 == 1
+    }
+
+    /// Two cells without a delimiter between them, one of them in quotes: `a"b, c"` or `"b, c"a`.
+    fn abutting(&self, cell: &[u8]) -> Option<(u32, usize)> {
+        let first = memchr::memchr(self.quote, cell)?;
+        let last = memchr::memrchr(self.quote, cell)?;
+        if first == last || last - first < 2 {
+            return None;
+        }
+        let (before, inner, after) = (&cell[..first], &cell[first + 1..last], &cell[last + 1..]);
+        let price = 4 + self.strays(inner);
+        let is_one_cell = |plain: &[u8]| !has_line_end(plain) && memchr::memchr(self.dialect.delimiter, plain).is_none();
+        match (self.dialect.unpadded(before).is_empty(), self.dialect.unpadded(after).is_empty()) {
+            (false, true) if is_one_cell(before) => Some((price, first)),
+            (true, false) if is_one_cell(after) => Some((price, last + 1)),
+            _ => None,
+        }
+    }
+
+    /// Appends a cell; whether it was well-formed.
+    fn push(&self, start: usize, end: usize, cell: Cell, by_habit: bool, out: &mut ByteRecord) -> bool {
+        let text = &self.record[start..end];
+        match cell {
+            Cell::Plain if by_habit && count(text, self.quote) == 1 => {
+                let trimmed = self.dialect.unpadded(text);
+                let half = trimmed.strip_prefix(&[self.quote]).or_else(|| trimmed.strip_suffix(&[self.quote]));
+                out.push_field(half.unwrap_or(text));
+            }
+            Cell::Plain => {
+                out.push_field(text);
+                return count(text, self.quote) == 0;
+            }
+            Cell::Quoted => {
+                let trimmed = self.dialect.unpadded(text);
+                let inner = &trimmed[1..trimmed.len() - 1];
+                self.push_unquoted(inner, out);
+                return self.strays(inner) == 0;
+            }
+            Cell::Unclosed => self.push_unquoted(&self.dialect.unpadded(text)[1..], out),
+            Cell::Unopened => {
+                let trimmed = self.dialect.unpadded(text);
+                self.push_unquoted(&trimmed[..trimmed.len() - 1], out);
+            }
+            Cell::Abutting(at) => {
+                for part in [&self.record[start..at], &self.record[at..end]] {
+                    let trimmed = self.dialect.unpadded(part);
+                    let is_quoted = trimmed.len() > 1 && trimmed.first() == Some(&self.quote) && trimmed.last() == Some(&self.quote);
+                    if is_quoted { self.push_unquoted(&trimmed[1..trimmed.len() - 1], out) } else { out.push_field(part) }
+                }
+            }
+        }
+        false
+    }
+
+    /// Appends what stood between quotes: doubled or escaped quotes become one.
+    fn push_unquoted(&self, inner: &[u8], out: &mut ByteRecord) {
+        push_unquoted(inner, self.quote, self.dialect.escape, out);
+    }
+
+    /// A quote counts where it opens a cell and another closes it; everything else is taken literally.
+    fn as_it_stands(&self, out: &mut ByteRecord) {
+        let (record, delimiter) = (self.record, self.dialect.delimiter);
+        let mut at = 0;
+        loop {
+            let rest = &record[at..];
+            let spaces = self.dialect.padding(rest);
+            let closed = (rest.get(spaces) == Some(&self.quote)).then(|| self.closing(at + spaces + 1)).flatten();
+            let end = if let Some((close, end)) = closed {
+                self.push_unquoted(&record[at + spaces + 1..close], out);
+                end
+            } else {
+                let end = memchr::memchr(delimiter, rest).map_or(record.len(), |found| at + found);
+                out.push_field(&record[at..end]);
+                end
+            };
+            if end >= record.len() {
+                return;
+            }
+            at = end + 1;
+        }
+    }
+
+    /// The quote that closes a cell opened before `at`, one that a delimiter or the end follows, and where the cell ends.
+    fn closing(&self, mut at: usize) -> Option<(usize, usize)> {
+        loop {
+            let position = at + memchr::memchr(self.quote, &self.record[at..])?;
+            if self.is_escaped(self.record, position) {
+                at = position + 1;
+                continue;
+            }
+            if self.dialect.escape.is_none() && self.record.get(position + 1) == Some(&self.quote) {
+                at = position + 2;
+                continue;
+            }
+            let rest = &self.record[position + 1 + self.dialect.padding(&self.record[position + 1..])..];
+            if rest.first().is_none_or(|b| *b == self.dialect.delimiter) {
+                return Some((position, self.record.len() - rest.len()));
+            }
+            at = position + 1;
+        }
+    }
+}
+
+/// Appends what stood between two quotes: doubled or escaped quotes become one, and an escaped escape, too.
+pub(super) fn push_unquoted(inner: &[u8], quote: u8, escape: Option<u8>, out: &mut ByteRecord) {
+    let special = escape.unwrap_or(quote);
+    if memchr::memchr(special, inner).is_none() {
+        return out.push_field(inner);
+    }
+    let mut cell = Vec::with_capacity(inner.len());
+    let mut bytes = inner.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        let takes_next = match bytes.peek() {
+            Some(next) if escape == Some(byte) => *next == quote || *next == byte,
+            Some(next) => escape.is_none() && byte == quote && *next == quote,
+            None => false,
+        };
+        cell.push(if takes_next { bytes.next().unwrap_or(byte) } else { byte });
+    }
+    out.push_field(&cell);
+}
+
+fn count(text: &[u8], quote: u8) -> u32 {
+    u32::try_from(memchr::memchr_iter(quote, text).count()).unwrap_or(PRICE_MAX)
+}
+
+fn has_line_end(text: &[u8]) -> bool {
+    memchr::memchr2(b'\n', b'\r', text).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(record: &str, width: usize, quoted: &[bool], expected: &[&str]) {
+        let mut out = ByteRecord::new();
+        read(record.as_bytes(), &Dialect::default(), width, quoted, &mut out);
+        let cells: Vec<&str> = out.iter().map(|cell| std::str::from_utf8(cell).expect("text")).collect();
+        assert_eq!(cells, expected, "{record}");
+    }
+
+    #[test]
+    fn a_stray_quote_stays_in_its_cell() {
+        for (record, expected) in [
+            (r#"a,5" pipe,c"#, [r"a", r#"5" pipe"#, "c"]),
+            (r#"a,"5" pipe",c"#, ["a", r#"5" pipe"#, "c"]),
+            (r#"a,"b,c"#, ["a", r#""b"#, "c"]),
+            (r#"a,b",c"#, ["a", r#"b""#, "c"]),
+            (r#"a,""foo, bar",c"#, ["a", r#""foo, bar"#, "c"]),
+            (r#"a,"foo, bar"",c"#, ["a", r#"foo, bar""#, "c"]),
+            (r#"a,"foo", bar",c"#, ["a", r#"foo", bar"#, "c"]),
+            (r#"a,"say ""hi"" now",c"#, ["a", r#"say "hi" now"#, "c"]),
+        ] {
+            check(record, 3, &[], &expected);
+        }
+    }
+
+    #[test]
+    fn a_quote_that_is_missing_is_put_back() {
+        for (record, expected) in [
+            (r#"a,"foo, bar,c"#, ["a", "foo, bar", "c"]),
+            (r#"a,foo, bar",c"#, ["a", "foo, bar", "c"]),
+            (r#"a"foo, bar",c"#, ["a", "foo, bar", "c"]),
+            (r#"a,"foo, bar"c"#, ["a", "foo, bar", "c"]),
+        ] {
+            check(record, 3, &[], &expected);
+        }
+        check(r#""a,"b","c""#, 3, &[true; 3], &["a", "b", "c"]);
+        check(r#""a","b,"c""#, 3, &[true; 3], &["a", "b", "c"]);
+        check(r#""a","b","c"#, 3, &[true; 3], &["a", "b", "c"]);
+        check(r#"a","b","c""#, 3, &[true; 3], &["a", "b", "c"]);
+        check(r#""a",b","c""#, 3, &[true; 3], &["a", "b", "c"]);
+    }
+
+    #[test]
+    fn spaces_around_quotes_are_padding() {
+        check(r#"a, "b, c" , d"#, 3, &[], &["a", "b, c", " d"]);
+    }
+
+    #[test]
+    fn without_an_explanation_it_is_read_as_it_stands() {
+        check(r#"a,"b"c,d,e,f"#, 3, &[], &["a", r#""b"c"#, "d", "e", "f"]);
+        check(r#""a","b"#, 0, &[], &["a", r#""b"#]);
+    }
+
+    #[test]
+    fn work_is_bounded() {
+        let hostile = "\"a\",b\"c,".repeat(5000);
+        let mut out = ByteRecord::new();
+        assert_eq!(read(hostile.as_bytes(), &Dialect::default(), 7, &[], &mut out), Reading::AsItStands);
+    }
+}

@@ -1,0 +1,400 @@
+//! The table in a file: where it begins, what its rows look like, and what stands around it without being a row.
+//!
+//! Above the header there may be titles, remarks and comments; the header may take several lines or be missing; below,
+//! there may be totals and closing words. All of it is told from the shape of the first records: how many cells they
+//! fill, and whether those look like data where the columns below hold data. Nothing here knows what a lead is.
+
+use csv::ByteRecord;
+use memchr::memchr;
+
+use super::dialect::Dialect;
+use super::kinds::{Kind, compare};
+use super::notes::NoteCode;
+use super::records::{Found, Records, is_spaced};
+use super::rules::{HeaderRule, QuoteRule, ReadingRules};
+use super::{cells, split};
+
+/// What the rows of a file's table look like. With the default, nothing is expected of them.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Table {
+    /// How text becomes cells.
+    pub dialect: Dialect,
+    /// Cells of most records; 0 when unknown.
+    pub width: usize,
+    /// Names in the header; 0 when unknown. Where most records have more cells, empty ones behind it are none.
+    pub columns: usize,
+    /// What the cells of each column look like, [`Kind::Text`] where they are mixed.
+    pub kinds: Vec<Kind>,
+    /// Whether the cells of a column stand in quotes as a habit.
+    pub quoted: Vec<bool>,
+    /// The header's cells, so that it is known when it comes again.
+    pub header: Vec<String>,
+    /// Whether a space follows every delimiter.
+    pub is_spaced: bool,
+    /// What a line that is no record starts with.
+    pub comment: Option<u8>,
+}
+
+/// How a record looks beside the table's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    /// Of its cells.
+    pub kinds: Vec<Kind>,
+    /// It has the table's width, and data where the table has data.
+    pub is_own: bool,
+    /// It has the table's width, and words wherever the table has data: another header.
+    pub is_foreign: bool,
+}
+
+impl Table {
+    /// The same, with quotes that mean nothing.
+    #[must_use]
+    pub fn without_quotes(&self) -> Self {
+        Self { dialect: Dialect { quote: None, ..self.dialect }, ..self.clone() }
+    }
+
+    /// How many cells a clean record has.
+    #[must_use]
+    pub fn cells(&self, text: &[u8]) -> usize {
+        let Some(quote) = self.dialect.quote.filter(|quote| memchr(*quote, text).is_some()) else {
+            return memchr::memchr_iter(self.dialect.delimiter, text).count() + 1;
+        };
+        let (mut at, mut count) = (0, 0);
+        loop {
+            let rest = &text[at..];
+            let open = rest.first() == Some(&quote);
+            let end = if open { after_quoted(rest, quote, self.dialect.escape) } else { 0 };
+            count += 1;
+            match memchr(self.dialect.delimiter, &rest[end..]) {
+                Some(found) => at += end + found + 1,
+                None => return count,
+            }
+        }
+    }
+
+    /// The length of the quoted cell at the front, with its quotes.
+    pub(super) fn after_quoted(&self, cell: &[u8]) -> usize {
+        self.dialect.quote.map_or(0, |quote| after_quoted(cell, quote, self.dialect.escape))
+    }
+
+    /// How a record without its line end looks.
+    #[must_use]
+    pub fn look(&self, text: &[u8]) -> Look {
+        let mut record = ByteRecord::new();
+        super::repair::read(text, &self.dialect, self.width, &self.quoted, &mut record);
+        let kinds: Vec<Kind> = record.iter().map(Kind::of).collect();
+        let (alike, unlike) = compare(&self.kinds, &kinds);
+        let has_width = kinds.len() == self.width;
+        let is_typed = self.kinds.iter().any(|kind| kind.is_data());
+        Look {
+            is_own: has_width && (!is_typed || (alike > 0 && alike >= unlike)),
+            is_foreign: has_width && is_typed && alike == 0 && unlike > 0 && !kinds.iter().any(|kind| kind.is_data()),
+            kinds,
+        }
+    }
+
+    /// What a line is that stands among the records and is none: a comment, the header again, a total.
+    #[must_use]
+    pub fn not_a_row(&self, text: &[u8], record: &ByteRecord) -> Option<NoteCode> {
+        if self.comment.is_some_and(|comment| text.first() == Some(&comment)) && record.len() != self.width {
+            return Some(NoteCode::CommentSkipped);
+        }
+        let is_header = self.header.len() > 1
+            && self.header.len() == record.len()
+            && self.header.iter().zip(record).all(|(name, cell)| name.as_bytes() == cell);
+        if is_header {
+            return Some(NoteCode::HeaderRepeated);
+        }
+        (self.width > 1 && is_footer(record, self.width)).then_some(NoteCode::FooterSkipped)
+    }
+}
+
+/// The length of the quoted cell at the front, with its quotes.
+fn after_quoted(cell: &[u8], quote: u8, escape: Option<u8>) -> usize {
+    let mut at = 1;
+    loop {
+        let Some(found) = memchr::memchr2(quote, escape.unwrap_or(quote), &cell[at..]) else { return cell.len() };
+        let position = at + found;
+        let is_pair = cell[position] != quote || (escape.is_none() && cell.get(position + 1) == Some(&quote));
+        if !is_pair {
+            return position + 1;
+        }
+        at = (position + 2).min(cell.len());
+    }
+}
+
+/// A total or a closing remark: few cells, the first of which says so, and no address.
+fn is_footer(record: &ByteRecord, width: usize) -> bool {
+    const TOTALS: &[&str] = &[
+        "total", "totals", "grand total", "subtotal", "sub-total", "sub total", "sum", "count", "total rows", "total records", "total leads",
+        "total count", "row count", "record count", "summe", "gesamt", "gesamtsumme", "total general", "total général", "totale", "totaal", "somme",
+        "suma", "soma", "итого",
+    ];
+    const REMARKS: &[&str] = &[
+        "end of report", "end of file", "end of list", "end of data", "end of export", "generated ", "exported ", "report generated", "confidential",
+        "copyright", "©", "page ", "***", "---",
+    ];
+    const COUNTED: &[&str] = &["rows", "records", "leads", "results", "entries", "lines", "contacts"];
+    let Some(first) = record.iter().find(|cell| !cell.trim_ascii().is_empty()) else { return false };
+    if first.len() > 160 || !first.trim_ascii_start().first().is_some_and(|b| matches!(b.to_ascii_lowercase(), b't' | b'g' | b's' | b'c' | b'r' | b'e' | b'p' | b'*' | b'-' | b'0'..=b'9' | 128..)) {
+        return false;
+    }
+    let Ok(text) = std::str::from_utf8(first) else { return false };
+    let text = text.trim().to_lowercase();
+    let word_end = text.find(|c: char| !c.is_alphabetic() && !matches!(c, ' ' | '-')).unwrap_or(text.len());
+    let (words, behind) = (text[..word_end].trim_end(), text[word_end..].trim_start_matches([':', '=', ' ', '(', '#', '-']));
+    let is_count = behind.chars().all(|c| c.is_ascii_digit() || ".,') %€$£".contains(c));
+    let filled = record.iter().filter(|cell| !cell.trim_ascii().is_empty()).count();
+    let has_address = record.iter().any(|cell| Kind::of(cell) == Kind::Email);
+    let others_count = record.iter().map(Kind::of).filter(|kind| *kind != Kind::Blank).skip(1).all(|kind| kind == Kind::Number);
+    let is_total = TOTALS.contains(&words) && is_count && others_count && filled < width;
+    let counted = text.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, ',' | '.' | ' '));
+    let is_tally = counted.len() < text.len() && COUNTED.iter().any(|word| counted.starts_with(word));
+    let is_remark = filled == 1 && width > 2 && (is_tally || REMARKS.iter().any(|remark| text.starts_with(remark)));
+    (is_total || is_remark) && !has_address
+}
+
+/// Where the table begins.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Start {
+    /// What its rows look like.
+    pub table: Table,
+    /// The header; `column_1` … when there is none.
+    pub header: Vec<String>,
+    /// Whether the file has one.
+    pub has_header: bool,
+    /// Lines that the header takes.
+    pub header_lines: u64,
+    /// Its line, from 1; for a file without one, the line of the first record.
+    pub header_line: u64,
+    /// Lines with words above it.
+    pub preamble_lines: u64,
+    /// Bytes before the first data record.
+    pub data_start: usize,
+}
+
+/// Records looked at.
+const SAMPLE_RECORDS: usize = 300;
+/// Records among which a header is looked for.
+const HEADER_RECORDS: usize = 40;
+/// Lines that one header may take.
+const HEADER_LINES: usize = 3;
+
+/// A record of the sample.
+struct Seen {
+    start: usize,
+    end: usize,
+    line: u64,
+    lines: u64,
+    cells: ByteRecord,
+    kinds: Vec<Kind>,
+    filled: usize,
+}
+
+/// Finds the table in the first bytes of a file. `None` when they hold no record.
+#[must_use]
+pub fn find(text: &[u8], dialect: Dialect, given: &ReadingRules, limit: usize) -> Option<Start> {
+    let loose = Table { dialect, ..Table::default() };
+    let width = usual_width(&sample(text, &loose, limit));
+    let table = Table { width, ..loose };
+    let seen = sample(text, &table, limit);
+    let (first, has_header) = match given.header {
+        HeaderRule::Line(line) => (seen.iter().position(|record| record.line >= line)?, true),
+        HeaderRule::Absent => (first_row(&seen, width)?, false),
+        HeaderRule::Detected => {
+            let first = first_row(&seen, width)?;
+            (first, !is_data(&seen[first], &kinds_of(&seen[first + 1..], width)))
+        }
+    };
+    let mut last = first;
+    if has_header && given.header == HeaderRule::Detected {
+        last = last_header_row(&seen, first, width);
+    }
+    let rows = if has_header { &seen[last + 1..] } else { &seen[first..] };
+    let header = if has_header { joined(&seen[first..=last]) } else { (1..=seen[first].cells.len()).map(|at| format!("column_{at}")).collect() };
+    let body = usual_width(rows);
+    let width = if rows.iter().filter(|row| row.cells.len() == body).count() * 2 > rows.len() { body } else { header.len() };
+    let spaced = |record: &&Seen| is_spaced(split::without_line_end(&text[record.start..record.end]), &table);
+    let is_spaced = dialect.delimiter != b' ' && seen[first..].iter().filter(spaced).count() * 10 >= (seen.len() - first) * 9;
+    let strip = |name: String| if is_spaced { name.strip_prefix(' ').map_or(name.clone(), str::to_owned) } else { name };
+    let header: Vec<String> = header.into_iter().map(strip).collect();
+    let table = Table {
+        kinds: kinds_of(rows, width),
+        quoted: quoted_columns(text, rows, &dialect, width),
+        header: if has_header { header.clone() } else { Vec::new() },
+        comment: match given.comment {
+            Some(QuoteRule::Quote(sign)) => Some(sign),
+            Some(QuoteRule::Nothing) => None,
+            None => comment_sign(&seen[first..], width),
+        },
+        columns: header.len(),
+        dialect,
+        width,
+        is_spaced,
+    };
+    Some(Start {
+        table,
+        has_header,
+        header_lines: if has_header { split::count_lines(&text[seen[first].start..seen[last].end]).max(1) } else { 0 },
+        header_line: seen[first].line,
+        preamble_lines: seen[..first].len() as u64,
+        data_start: if has_header { seen[last].end } else { seen[first].start },
+        header,
+    })
+}
+
+/// The records of the first bytes that are not empty.
+fn sample(text: &[u8], table: &Table, limit: usize) -> Vec<Seen> {
+    let mut records = Records::new(text, table, limit);
+    let mut seen = Vec::new();
+    let mut cells = ByteRecord::new();
+    while seen.len() < SAMPLE_RECORDS {
+        let Some(Found::Row { line, .. } | Found::Skipped { line, .. }) = records.next(&mut cells) else { break };
+        let filled = cells.iter().filter(|cell| !cell.trim_ascii().is_empty()).count();
+        if filled == 0 || cells::is_blank(&cells) {
+            continue;
+        }
+        let kinds = cells.iter().map(Kind::of).collect();
+        let (start, lines) = (records.start(), records.lines() + 1 - line);
+        seen.push(Seen { start, end: records.offset(), line, lines, cells: cells.clone(), kinds, filled });
+    }
+    seen
+}
+
+/// The width that most records of the first table have: the first run of lines without an empty one between them that has
+/// three records of one width, or else of all.
+fn usual_width(seen: &[Seen]) -> usize {
+    let mut blocks: Vec<&[Seen]> = seen.chunk_by(|a, b| a.next_line() == b.line).collect();
+    blocks.retain(|block| most_common(block).is_some_and(|(width, count)| width > 1 && count >= 3));
+    let best = blocks.iter().enumerate().find(|(at, block)| {
+        let (width, count) = most_common(block).unwrap_or_default();
+        // A few lines of two cells above a larger table are its description: `Owner;Bob`.
+        let is_description = width == 2 && block.len() < 8 && blocks[at + 1..].iter().filter_map(|later| most_common(later)).any(|(w, n)| w > 2 && n > count);
+        !is_description
+    });
+    let (_, block) = best.unwrap_or((0, &seen));
+    most_common(block).map_or(1, |(width, _)| width)
+}
+
+/// The most common width above 1, the greater one of two; else 1.
+fn most_common(seen: &[Seen]) -> Option<(usize, usize)> {
+    let mut widths = std::collections::BTreeMap::<usize, usize>::new();
+    for record in seen {
+        *widths.entry(record.cells.len()).or_default() += 1;
+    }
+    let wide = widths.iter().filter(|(width, _)| **width > 1).max_by_key(|(width, count)| (**count, **width));
+    wide.or_else(|| widths.iter().next()).map(|(width, count)| (*width, *count))
+}
+
+impl Seen {
+    /// The line behind this record.
+    fn next_line(&self) -> u64 {
+        self.line + self.lines
+    }
+}
+
+/// The first record that is more than a title: it fills at least half of the columns.
+fn first_row(seen: &[Seen], width: usize) -> Option<usize> {
+    let enough = if width <= 2 { width } else { width.div_ceil(2).max(2) };
+    let is_row = |record: &Seen| record.filled >= enough;
+    let mut first = seen.iter().take(HEADER_RECORDS).position(is_row).unwrap_or(0);
+    let body = kinds_of(&seen[first.min(seen.len())..], width);
+    // A title of several cells, or a comment with delimiters in it, stands above a line that fills all columns with words.
+    while let (Some(record), Some(next)) = (seen.get(first), seen.get(first + 1)) {
+        let is_title = record.cells.len() < width && record.filled < next.filled;
+        let is_comment = record.cells.get(0).is_some_and(|cell| cell.first() == Some(&b'#'));
+        let names = next.filled >= enough && !next.kinds.iter().any(|kind| kind.is_data()) && body.iter().any(|kind| kind.is_data());
+        if !((is_title && next.cells.len() == width || is_comment) && names) {
+            break;
+        }
+        first += 1;
+    }
+    (first < seen.len()).then_some(first)
+}
+
+/// Whether a record is data already: it has data in more columns that hold data than it has words there.
+fn is_data(record: &Seen, body: &[Kind]) -> bool {
+    if !body.iter().any(|kind| *kind != Kind::Blank) {
+        let data: std::collections::BTreeSet<Kind> = record.kinds.iter().copied().filter(|kind| kind.is_data()).collect();
+        let is_all_data = record.kinds.iter().all(|kind| kind.is_data() || *kind == Kind::Blank);
+        return data.contains(&Kind::Email) || data.len() > 1 || (record.filled > 1 && is_all_data);
+    }
+    let (alike, unlike) = compare(body, &record.kinds);
+    alike > unlike
+}
+
+/// The last line of a header that takes several: lines with words in all columns that hold data further down.
+fn last_header_row(seen: &[Seen], first: usize, width: usize) -> usize {
+    let mut last = first;
+    for next in first + 1..(first + HEADER_LINES).min(seen.len()) {
+        let record = &seen[next];
+        let body = kinds_of(&seen[next + 1..], width);
+        let data_columns = body.iter().filter(|kind| kind.is_data()).count();
+        let (alike, unlike) = compare(&body, &record.kinds);
+        let is_words = !record.kinds.iter().any(|kind| kind.is_data());
+        let is_again = record.cells == seen[first].cells;
+        let completes = seen[first].filled < width && record.filled > seen[first].filled;
+        let is_comment = record.cells.get(0).is_some_and(|cell| cell.first() == Some(&b'#'));
+        let is_header = record.cells.len() == seen[first].cells.len() && is_words && alike == 0 && !is_again && !is_comment;
+        if !(is_header && seen.len() - next > 2 && unlike >= data_columns.div_ceil(2).max(if completes { 1 } else { 2 })) {
+            break;
+        }
+        last = next;
+    }
+    last
+}
+
+/// The names of a header, those of several lines joined.
+fn joined(rows: &[Seen]) -> Vec<String> {
+    let width = rows.iter().map(|row| row.cells.len()).max().unwrap_or(0);
+    let text = |row: &Seen, at: usize| String::from_utf8_lossy(row.cells.get(at).unwrap_or_default()).into_owned();
+    let [row] = rows else {
+        let parts = |at| rows.iter().map(move |row| text(row, at)).map(|part| part.trim().to_owned()).filter(|part| !part.is_empty());
+        return (0..width).map(|at| parts(at).collect::<Vec<_>>().join(" ")).collect();
+    };
+    (0..width).map(|at| text(row, at)).collect()
+}
+
+/// What the cells of each column look like: one kind where four in five agree.
+fn kinds_of(rows: &[Seen], width: usize) -> Vec<Kind> {
+    let column = |at: usize| {
+        let mut counts = std::collections::BTreeMap::<Kind, usize>::new();
+        for kind in rows.iter().filter(|row| row.cells.len() == width).filter_map(|row| row.kinds.get(at)) {
+            *counts.entry(*kind).or_default() += 1;
+        }
+        counts.remove(&Kind::Blank);
+        let all: usize = counts.values().sum();
+        let Some((kind, count)) = counts.iter().max_by_key(|(_, count)| **count) else { return Kind::Blank };
+        let data: usize = counts.iter().filter(|(kind, _)| kind.is_data()).map(|(_, count)| count).sum();
+        match () {
+            () if count * 5 >= all * 4 => *kind,
+            () if data * 5 >= all * 4 => *counts.iter().filter(|(kind, _)| kind.is_data()).max_by_key(|(_, count)| **count).map_or(kind, |(kind, _)| kind),
+            () => Kind::Text,
+        }
+    };
+    (0..width).map(column).collect()
+}
+
+/// The columns whose filled cells stand in quotes in four records of five.
+fn quoted_columns(text: &[u8], rows: &[Seen], dialect: &Dialect, width: usize) -> Vec<bool> {
+    let Some(quote) = dialect.quote else { return vec![false; width] };
+    let mut counts = vec![(0usize, 0usize); width];
+    for row in rows.iter().filter(|row| row.cells.len() == width) {
+        let mut rest = split::without_line_end(&text[row.start..row.end]);
+        for (count, cell) in counts.iter_mut().zip(&row.cells) {
+            let is_quoted = rest.first() == Some(&quote);
+            let end = if is_quoted { after_quoted(rest, quote, dialect.escape) } else { 0 };
+            rest = memchr(dialect.delimiter, &rest[end..]).map_or(&[], |found| &rest[end + found + 1..]);
+            count.0 += usize::from(is_quoted);
+            count.1 += usize::from(is_quoted || !cell.is_empty());
+        }
+    }
+    counts.into_iter().map(|(quoted, filled)| filled >= 3 && quoted * 5 >= filled * 4).collect()
+}
+
+/// `#`, when lines that begin with it are never records.
+fn comment_sign(seen: &[Seen], width: usize) -> Option<u8> {
+    let marked: Vec<&Seen> = seen.iter().filter(|record| record.cells.get(0).is_some_and(|cell| cell.first() == Some(&b'#'))).collect();
+    let is_comment = !marked.is_empty() && width > 1 && marked.len() * 2 < seen.len() && marked.iter().all(|record| record.cells.len() != width);
+    is_comment.then_some(b'#')
+}
