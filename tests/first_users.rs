@@ -37,7 +37,7 @@ const READ: &[(&str, &[&str])] = &[
     ("aliases.csv", &["1/2 Anton Berg|anton@example.com|1250000.50||csv", "2/3 Bea Roth|bea@example.com|99.90||csv"]),
     (
         "quoted_newlines.csv",
-        &["1/2 Kim\nLarsen|kim@example.com|1||csv", "2/7 O\"Hara, Tess|tess@example.com|2||csv", "3/8 Ada|ada@example.com|3||csv"],
+        &["1/2 Kim Larsen|kim@example.com|1||csv", "2/7 O\"Hara, Tess|tess@example.com|2||csv", "3/8 Ada|ada@example.com|3||csv"],
     ),
     ("bom_crlf.csv", &["1/2 Zoë Ng|zoe@example.com|7||csv", "2/4 Ivo Dahl|ivo@example.com|8||csv"]),
     ("returns_only.csv", &["1/2 A|a@example.com|1||csv", "2/3 B|b@example.com|2||csv"]),

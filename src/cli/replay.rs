@@ -62,7 +62,8 @@ fn look(config: &Arc<Config>, before: &Report, archived: Option<Place>) -> Resul
     let place = archived.ok_or_else(|| gone("it was never archived, its original stayed with its owner"))?;
     let path = config.folders.path(place.folder.as_str()).join(&place.rel);
     let rules = config.rules_for(Some(&before.source));
-    let nothing = |error: &FileError| json!({ "total": 0, "valid": 0, "rejected": 0, "by_code": {}, "reason": error.sentence(&before.file) });
+    let nothing =
+        |error: &FileError| json!({ "total": 0, "valid": 0, "rejected": 0, "by_code": {}, "reason": error.sentence(&before.file) });
     let opened = match preview::open(&path, &rules).map_err(|error| gone(&format!("{}: {error}", path.display())))? {
         Ok(opened) => opened,
         Err(error) => return Ok(nothing(&error)),

@@ -203,12 +203,12 @@ fn every_mistake_says_what_where_and_what_to_do() {
             "2: [reading] quote: must be \"\\\"\", \"'\" or \"none\", or \"auto\", not '`'; write for example quote = \"\\\"\"",
         ),
         (
-            "[reading]\nescape = '/'",
-            "2: [reading] escape: must be \"\\\\\" or \"doubled\", or \"auto\", not '/'; write for example escape = \"\\\\\"",
+            "[reading]\nescape = 'no'",
+            "2: [reading] escape: must be one ASCII punctuation sign, \"doubled\" or \"auto\", not 'no'; write for example escape = \"\\\\\"",
         ),
         (
             "[reading]\ncomment = '//'",
-            "2: [reading] comment: must be \"#\" or \"none\", or \"auto\", not '//'; write for example comment = \"#\"",
+            "2: [reading] comment: must be one ASCII punctuation sign, \"none\" or \"auto\", not '//'; write for example comment = \"#\"",
         ),
         (
             "[reading]\nheader = 0",
@@ -452,8 +452,14 @@ fn how_files_are_read_may_be_known_beforehand() {
         ("quote = '\"'", ReadingRules { quote: Some(QuoteRule::Quote(b'"')), ..detected.clone() }),
         ("quote = \"'\"", ReadingRules { quote: Some(QuoteRule::Quote(b'\'')), ..detected.clone() }),
         ("quote = 'None'", ReadingRules { quote: Some(QuoteRule::Nothing), ..detected.clone() }),
-        ("escape = '\\'\ncomment = '#'", ReadingRules { escape: Some(b'\\'), comment: Some(b'#'), ..detected.clone() }),
-        ("escape = 'doubled'\ncomment = 'none'", detected.clone()),
+        (
+            "escape = '\\'\ncomment = '#'",
+            ReadingRules { escape: Some(QuoteRule::Quote(b'\\')), comment: Some(QuoteRule::Quote(b'#')), ..detected.clone() },
+        ),
+        (
+            "escape = 'doubled'\ncomment = 'none'",
+            ReadingRules { escape: Some(QuoteRule::Nothing), comment: Some(QuoteRule::Nothing), ..detected.clone() },
+        ),
         ("header = 'none'", ReadingRules { header: HeaderRule::Absent, ..detected.clone() }),
         ("header = '3'", ReadingRules { header: HeaderRule::Line(3), ..detected.clone() }),
         (
@@ -479,8 +485,8 @@ fn how_files_are_read_may_be_known_beforehand() {
         ("VALHALLA_READING__DELIMITER=\t", ReadingRules { delimiter: Some(b'\t'), ..detected.clone() }),
         ("VALHALLA_READING__QUOTE='", ReadingRules { quote: Some(QuoteRule::Quote(b'\'')), ..detected.clone() }),
         ("VALHALLA_READING__QUOTE=\"", ReadingRules { quote: Some(QuoteRule::Quote(b'"')), ..detected.clone() }),
-        ("VALHALLA_READING__ESCAPE=\\", ReadingRules { escape: Some(b'\\'), ..detected.clone() }),
-        ("VALHALLA_READING__COMMENT=#", ReadingRules { comment: Some(b'#'), ..detected.clone() }),
+        ("VALHALLA_READING__ESCAPE=\\", ReadingRules { escape: Some(QuoteRule::Quote(b'\\')), ..detected.clone() }),
+        ("VALHALLA_READING__COMMENT=#", ReadingRules { comment: Some(QuoteRule::Quote(b'#')), ..detected.clone() }),
         ("VALHALLA_READING__HEADER=4", ReadingRules { header: HeaderRule::Line(4), ..detected.clone() }),
         ("VALHALLA_READING__REPAIR_MOJIBAKE=true", ReadingRules { repair_mojibake: true, ..detected.clone() }),
     ] {

@@ -26,8 +26,6 @@ use super::table::Table;
 pub enum Chunk {
     /// Whole records.
     Records(Vec<u8>),
-    /// Lines in which a quote means nothing, because too many in this file are never closed.
-    Literal(Vec<u8>),
     /// A record beyond the limit: only where it stood is kept.
     Oversize {
         /// Offset of its first byte in the file.
@@ -179,7 +177,6 @@ pub fn run(chunk: &Chunk, context: &Context<'_>) -> ChunkOutcome {
     let table = &context.plan.layout.table;
     match chunk {
         Chunk::Records(bytes) => work.read(bytes, table),
-        Chunk::Literal(bytes) => work.read(bytes, &table.without_quotes()),
         Chunk::Oversize { offset, lines } => work.reject_oversize(*offset, *lines),
         Chunk::Beyond { lines } => {
             work.outcome.lines = *lines;
@@ -331,7 +328,7 @@ mod tests {
         let read = read("name,email,value\r\nA,a@b.co,1\r\n\r\n,,\r\n\"B\r\nb\",b@b.co,2\r\nC,c,3\r\nD,d@b.co,4");
         assert_eq!((read.rows, read.lines), (4, 6));
         let names: Vec<(u64, u64, &str)> = read.leads.iter().map(|(row, line, name)| (*row, *line, name.as_str())).collect();
-        assert_eq!(names, [(1, 1, "A"), (2, 4, "B\r\nb"), (4, 7, "D")]);
+        assert_eq!(names, [(1, 1, "A"), (2, 4, "B b"), (4, 7, "D")]);
         assert_eq!(read.issues, [(3, 6, "invalid_email")]);
     }
 

@@ -150,7 +150,8 @@ pub fn detect(head: &[u8], whole: bool, wanted: Option<Encoding>) -> Result<Dete
     refuse_signatures(head)?;
     let detected = match (mark(head), wanted) {
         (Some(marked), wanted) => certain(heed(marked, wanted)),
-        (None, Some(wanted)) => certain(wanted),
+        (None, Some(wanted)) if wanted.is_utf16() => certain(wanted),
+        (None, Some(wanted)) => refuse_binary(head).map(|()| certain(wanted))?,
         (None, None) => by_content(head, whole)?,
     };
     refuse_markup(head, detected.encoding)?;
@@ -191,7 +192,7 @@ fn by_content(head: &[u8], whole: bool) -> Result<Detected, FileError> {
     // Bytes that are no words in any encoding are damage; so they are where half of them are UTF-8 and the rest makes no
     // good words with them.
     let is_damage = damage.broken <= FEW_BROKEN && reading.plausibility < legacy::IMPLAUSIBLE;
-    if is_damage || (damage.valid >= damage.broken && reading.plausibility < legacy::DOUBTFUL) {
+    if is_damage || damage.is_filler || (damage.valid >= damage.broken && reading.plausibility < legacy::DOUBTFUL) {
         return Ok(Detected { encoding: Encoding::UTF_8, confidence: 0.5 });
     }
     Ok(Detected { encoding: Encoding::unmarked(reading.charset), confidence: reading.confidence.min(SURE) })
@@ -216,6 +217,8 @@ fn seven_bits(text: &str) -> Detected {
 struct Damage {
     valid: usize,
     broken: usize,
+    /// Nothing but 0xFF, which programs write where they fail; as a letter (`ÿ`, `я`) it never stands without others.
+    is_filler: bool,
 }
 
 impl Damage {
@@ -225,10 +228,11 @@ impl Damage {
         let (valid, rest) = head.split_at(valid_up_to);
         let end = rest.len().min(LOOKED_AT);
         let is_cut = !whole || end < rest.len();
-        let mut damage = Self { valid: leads(valid), broken: 0 };
+        let mut damage = Self { valid: leads(valid), broken: 0, is_filler: true };
         let mut chunks = rest[..end].utf8_chunks().peekable();
         while let Some(chunk) = chunks.next() {
             damage.valid += leads(chunk.valid().as_bytes());
+            damage.is_filler &= chunk.valid().is_ascii() && chunk.invalid().iter().all(|byte| *byte == 0xff);
             // A character that the end cuts is not broken.
             let is_cut = is_cut && chunks.peek().is_none();
             damage.broken += usize::from(!chunk.invalid().is_empty() && !is_cut);
@@ -243,7 +247,7 @@ impl Damage {
 
     #[allow(clippy::cast_precision_loss)] // counts within a MiB
     fn valid_share(&self) -> f64 {
-        self.valid as f64 / (self.valid + self.broken).max(1) as f64
+        (self.valid + 1) as f64 / (self.valid + self.broken + 1) as f64
     }
 }
 

@@ -186,13 +186,14 @@ pub fn is_weak(delimiter: u8) -> bool {
 fn plausibility(cell: &[u8], dialect: &Dialect) -> f64 {
     let trimmed = cell.trim_ascii();
     let is_wrapped = trimmed.len() > 1 && trimmed.first() == trimmed.last() && matches!(trimmed[0], b'"' | b'\'' | b'`');
-    let is_half = !is_wrapped
-        && matches!(trimmed.first(), Some(b'"' | b'\''))  != matches!(trimmed.last(), Some(b'"' | b'\''));
+    let is_half = !is_wrapped && matches!(trimmed.first(), Some(b'"' | b'\'')) != matches!(trimmed.last(), Some(b'"' | b'\''));
     match Kind::of(cell) {
         _ if is_wrapped => 0.1,
         Kind::Odd => 0.0,
         _ if is_half => 0.3,
-        Kind::Text if dialect.delimiter != b',' && memchr::memchr(b',', cell).is_some() && memchr::memmem::find(cell, b", ").is_none() => 0.4,
+        Kind::Text if dialect.delimiter != b',' && memchr::memchr(b',', cell).is_some() && memchr::memmem::find(cell, b", ").is_none() => {
+            0.4
+        }
         _ => 1.0,
     }
 }

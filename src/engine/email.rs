@@ -103,15 +103,10 @@ fn is_dot_atom(local: &str) -> bool {
 
 /// `atext` of RFC 5322 by byte.
 static ATOM: [bool; 256] = {
-    let mut table = [false; 256];
-    let (signs, mut at) = (b"!#$%&'*+-/=?^_`{|}~", 0);
-    while at < 128 {
-        table[at] = (at as u8).is_ascii_alphanumeric();
-        at += 1;
-    }
-    at = 0;
-    while at < signs.len() {
-        table[signs[at] as usize] = true;
+    let atext = b"!#$%&'*+-/=?^_`{|}~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let (mut table, mut at) = ([false; 256], 0);
+    while at < atext.len() {
+        table[atext[at] as usize] = true;
         at += 1;
     }
     table

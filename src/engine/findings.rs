@@ -61,7 +61,8 @@ pub fn of_plan(plan: &Plan) -> Vec<Finding> {
         found.push(Finding::of_file("encoding_unsure", advice));
     }
     if layout.dialect().confidence < SURE {
-        let advice = "Which sign separates the cells is not certain: look whether the columns are right. If not, set delimiter under [reading]";
+        let advice =
+            "Which sign separates the cells is not certain: look whether the columns are right. If not, set delimiter under [reading]";
         found.push(Finding::of_file("delimiter_unsure", advice));
     }
     if layout.preamble_lines > 0 {

@@ -156,13 +156,22 @@ pub fn normalise(name: &str) -> String {
     out
 }
 
+/// Whether names are those of leads beyond doubt: an e-mail, and a name or a value.
+#[must_use]
+pub fn names_a_lead(header: &[String]) -> bool {
+    use dictionary::Role;
+    let roles: Vec<Role> = header.iter().map(|name| reading::read(name, dictionary::Dictionary::shared(), false).role).collect();
+    let has = |wanted: &[Role]| wanted.iter().any(|role| roles.contains(role));
+    has(&[Role::Field(Field::Email)]) && has(&[Role::Field(Field::Name), Role::FirstName, Role::LastName, Role::Field(Field::Value)])
+}
+
 /// The column whose name is nearest to a field's names, for "did you mean".
 #[must_use]
 pub fn nearest(field: Field, columns: &[ColumnUse]) -> Option<&str> {
-    let dictionary = dictionary::Dictionary::new();
+    let dictionary = dictionary::Dictionary::shared();
     let near = |name: &str| {
         let normal = normalise(name);
-        let is_known = || reading::read(name, &dictionary, false).role == dictionary::Role::Other;
+        let is_known = || reading::read(name, dictionary, false).role == dictionary::Role::Other;
         let nearness = if normal.len() < 3 { None } else { dictionary.nearness(&normal, dictionary::Role::Field(field)) };
         nearness.filter(|_| !is_known())
     };

@@ -130,8 +130,7 @@ fn is_url(cell: &[u8]) -> bool {
 
 /// Numbers, dates, times and phones: mostly digits, with the signs that belong between them.
 fn numeric(cell: &[u8], count: &Count) -> Option<Kind> {
-    const MONTHS: [&[u8]; 12] =
-        [b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec"];
+    const MONTHS: [&[u8]; 12] = [b"jan", b"feb", b"mar", b"apr", b"may", b"jun", b"jul", b"aug", b"sep", b"oct", b"nov", b"dec"];
     let inner = cell.strip_prefix(b"-").or_else(|| cell.strip_prefix(b"+")).unwrap_or(cell);
     if is_moment(inner) {
         return Some(Kind::Moment);

@@ -67,7 +67,9 @@ impl NoteCode {
     pub fn sentence(self) -> &'static str {
         match self {
             Self::QuoteRepaired => "a quote is missing or too many; the row was read all the same",
-            Self::DelimiterRepaired => "the cells of this row are separated by another sign than in the rest of the file; it was read all the same",
+            Self::DelimiterRepaired => {
+                "the cells of this row are separated by another sign than in the rest of the file; it was read all the same"
+            }
             Self::HeaderRepeated => "this line is the header again and was skipped",
             Self::FooterSkipped => "this line is a total or a closing remark and was skipped",
             Self::CommentSkipped => "this line is a comment and was skipped",

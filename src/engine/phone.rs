@@ -7,8 +7,6 @@
 
 mod plans;
 
-use std::fmt::Write;
-
 use self::plans::{Plan, Writing};
 use super::cells::trim;
 
@@ -166,7 +164,10 @@ fn national_number(digits: &str, plan: &Plan, bare: bool) -> Phone {
 /// The number, when it has the length of one: 7 to 15 digits, the shortest being those of a few islands.
 fn e164(plan: &Plan, national: &str) -> Phone {
     let mut number = String::with_capacity(16);
-    write!(number, "+{}{national}", plan.code).expect("writing to a string cannot fail");
+    number.push('+');
+    let figures = [100, 10, 1].into_iter().filter(|unit| plan.code >= *unit).map(|unit| u32::from(plan.code / unit % 10));
+    number.extend(figures.filter_map(|figure| char::from_digit(figure, 10)));
+    number.push_str(national);
     if (8..=16).contains(&number.len()) { Phone::E164(number) } else { Phone::Unreadable }
 }
 

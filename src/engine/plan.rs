@@ -191,7 +191,7 @@ pub fn read_layout<'a>(head: Head<'a>, rules: &Rules) -> Result<(Layout, Cow<'a,
         None => (reading, 0),
     };
     let body = &whole[skipped..];
-    let start = table::find(body, dialect::detect(body, &given), &given, limit).ok_or_else(nothing_in_it)?;
+    let start = table::find(body, dialect::detect(body, &given), &given, limit, headers::names_a_lead).ok_or_else(nothing_in_it)?;
     if start.header.len() > rules.limits.columns {
         return Err(too_many_columns(start.header.len(), rules));
     }
@@ -238,7 +238,9 @@ fn separator_line(text: &[u8]) -> Option<(u8, usize)> {
     let line = split::without_line_end(&text[..length]);
     let line = line.strip_prefix(b"\"").and_then(|line| line.strip_suffix(b"\"")).unwrap_or(line);
     match line {
-        [s, e, p, b'=', delimiter] if [s, e, p].into_iter().zip(b"sep").all(|(a, b)| a.eq_ignore_ascii_case(b)) => Some((*delimiter, length)),
+        [s, e, p, b'=', delimiter] if [s, e, p].into_iter().zip(b"sep").all(|(a, b)| a.eq_ignore_ascii_case(b)) => {
+            Some((*delimiter, length))
+        }
         _ => None,
     }
 }
@@ -377,7 +379,7 @@ mod tests {
     use super::*;
 
     fn plan(text: &str) -> Result<Plan, FileError> {
-        decide(text.as_bytes(), true, &Rules::default(), "csv")
+        decide(Head::whole(text.as_bytes()), &Rules::default(), "csv", None)
     }
 
     #[test]
@@ -391,7 +393,8 @@ mod tests {
         ] {
             let plan = plan(text).expect("a plan");
             let layout = plan.layout;
-            assert_eq!((layout.header_row, layout.data_line, &text[layout.data_start..]), (header_row, data_line, rest), "{text:?}");
+            let start = layout.encoding.mark_len() + layout.data_start;
+            assert_eq!((layout.header_row, layout.data_line, &text[start..]), (header_row, data_line, rest), "{text:?}");
         }
     }
 
@@ -400,13 +403,36 @@ mod tests {
         for (text, code, said) in [
             ("", "zero_bytes", "empty"),
             ("\n\n", "zero_bytes", "empty lines"),
-            ("name,e_mial,value\n", "missing_column", "no column for 'email' (found: name, e_mial, value); did you mean 'e_mial'?"),
-            ("John Doe,john@example.com,5\n", "no_header", "looks like a lead"),
-            ("\"name,email,value\n", "unclosed_quote", "never closed"),
+            ("name,mailbox,value\n", "missing_column", "no column for 'email' (found: name, mailbox, value); did you mean 'mailbox'?"),
+            ("12,2024-05-01,5\n", "no_header", "looks like data"),
         ] {
             let error = plan(text).expect_err("no plan");
             assert_eq!(error.code, code, "{text:?}");
             assert!(error.sentence("x.csv").contains(said), "{}", error.sentence("x.csv"));
+        }
+    }
+
+    #[test]
+    fn a_file_without_a_header_is_mapped_by_what_its_columns_hold() {
+        let plan = plan("John Doe,john@example.com,500000\nJane Roe,jane@example.com,250000\n").expect("a plan");
+        assert!(!plan.layout.has_header());
+        assert_eq!(plan.header, ["column_1", "column_2", "column_3"]);
+        let fields = [Field::Name, Field::Email, Field::Value].map(|field| plan.mapping.column_of(field));
+        assert_eq!(fields, ["column_1", "column_2", "column_3"]);
+        assert_eq!(plan.layout.data_start, 0, "the first line is a lead");
+    }
+
+    #[test]
+    fn what_stands_above_the_header_is_passed_over() {
+        for (text, header_row, preamble) in [
+            ("sep=;\nname;email;value\na;a@b.co;1\n", 2, 0),
+            ("Leads of May\n\nname,email,value\na,a@b.co,1\n", 3, 1),
+            ("# made by hand\nname,email,value\na,a@b.co,1\nb,b@b.co,1\n", 2, 1),
+            ("Leads of May,,\nname,email,value\na,a@b.co,1\n", 2, 1),
+        ] {
+            let plan = plan(text).expect("a plan");
+            assert_eq!((plan.layout.header_row, plan.layout.preamble_lines), (header_row, preamble), "{text:?}");
+            assert_eq!(plan.header, ["name", "email", "value"]);
         }
     }
 

@@ -7,10 +7,10 @@ use csv::ByteRecord;
 use memchr::memchr;
 
 use super::notes::NoteCode;
+use super::repair;
+use super::split::Record;
 use super::split::{self, End};
 use super::table::Table;
-use super::split::Record;
-use super::repair;
 
 /// A record found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +76,6 @@ impl<'a> Records<'a> {
             }
             let record = match split::end_of_record(rest, self.table, self.limit, true) {
                 End::At(record) => record,
-                End::Unclosed(length) => Record { length, is_clean: false, is_long: false },
                 End::Open => Record { length: rest.len(), is_clean: false, is_long: false },
             };
             let text = split::without_line_end(&rest[..record.length]);
@@ -106,7 +105,8 @@ impl<'a> Records<'a> {
         }
         if table.width > 1 && out.len() != table.width {
             if let Some(other) = repair::other_delimiter(text, &table.dialect, table.width, &table.kinds) {
-                let by_other = Table { dialect: super::dialect::Dialect { delimiter: other.delimiter, ..table.dialect }, ..Table::default() };
+                let by_other =
+                    Table { dialect: super::dialect::Dialect { delimiter: other.delimiter, ..table.dialect }, ..Table::default() };
                 if other.is_spaced {
                     repair::read(text, &by_other.dialect, table.width, &[], out);
                 } else {
@@ -121,7 +121,7 @@ impl<'a> Records<'a> {
             strip_spaces(out);
             repaired = Some(NoteCode::DelimiterRepaired);
         }
-        if table.width > table.columns && out.len() > table.columns && table.columns > 0 && out.iter().skip(table.columns).all(<[u8]>::is_empty) {
+        if table.columns > 0 && out.len() > table.columns && out.iter().skip(table.columns).all(<[u8]>::is_empty) {
             out.truncate(table.columns);
         }
         repaired
@@ -149,7 +149,8 @@ pub(super) fn is_spaced(text: &[u8], table: &Table) -> bool {
 
 /// Takes the space after each delimiter off.
 fn strip_spaces(record: &mut ByteRecord) {
-    let stripped: ByteRecord = record.iter().enumerate().map(|(at, cell)| if at == 0 { cell } else { cell.strip_prefix(b" ").unwrap_or(cell) }).collect();
+    let stripped: ByteRecord =
+        record.iter().enumerate().map(|(at, cell)| if at == 0 { cell } else { cell.strip_prefix(b" ").unwrap_or(cell) }).collect();
     *record = stripped;
 }
 

@@ -171,7 +171,7 @@ fn unprotect(cell: &[u8]) -> &[u8] {
 }
 
 fn is_number_or_phone(cell: &str) -> bool {
-    amount::is_plain_number(cell) || phone::read_phone(cell, None) != phone::Phone::Unreadable || is_phone_like(cell)
+    amount::is_plain_number(cell) || phone::is_plain_number(cell) || is_phone_like(cell)
 }
 
 /// A plus and enough digits with nothing but the signs that people put between them: a phone, be it a wrong one.

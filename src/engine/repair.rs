@@ -27,7 +27,7 @@ const NODES_MAX: usize = 160;
 /// Cells that one cell's quotes may have swallowed or lost.
 const REACH: usize = 24;
 /// Beyond this price an explanation explains too much.
-const PRICE_MAX: u32 = 8;
+const PRICE_MAX: u32 = 6;
 const IMPOSSIBLE: u32 = u32::MAX;
 
 /// How one cell is understood.
@@ -52,7 +52,7 @@ pub fn read(record: &[u8], dialect: &Dialect, width: usize, quoted: &[bool], out
         return Reading::Clean;
     };
     let search = Search { record, quote, dialect };
-    if let Some(cells) = search.cheapest(width) {
+    if let Some((_, cells)) = search.cheapest(width) {
         let mut is_clean = true;
         for (at, (start, end, cell)) in cells.into_iter().enumerate() {
             is_clean &= search.push(start, end, cell, quoted.get(at).copied().unwrap_or(false), out);
@@ -63,11 +63,11 @@ pub fn read(record: &[u8], dialect: &Dialect, width: usize, quoted: &[bool], out
     Reading::AsItStands
 }
 
-/// Whether some explanation gives exactly `width` cells.
+/// The price of the cheapest explanation that gives exactly `width` cells: 0 when nothing is wrong, about 3 for one slip.
 #[must_use]
-pub fn explains(record: &[u8], dialect: &Dialect, width: usize) -> bool {
-    let Some(quote) = dialect.quote else { return false };
-    Search { record, quote, dialect }.cheapest(width).is_some()
+pub fn price(record: &[u8], dialect: &Dialect, width: usize) -> Option<u32> {
+    let quote = dialect.quote?;
+    Search { record, quote, dialect }.cheapest(width).map(|(price, _)| price)
 }
 
 /// Another delimiter than the file's, by which a record has the file's number of cells.
@@ -93,7 +93,8 @@ pub fn other_delimiter(record: &[u8], dialect: &Dialect, width: usize, kinds: &[
         let is_weak = dialect::is_weak(delimiter);
         let plain = |cell: &[u8]| !is_weak || memchr::memchr(dialect.delimiter, cell).is_none();
         for is_spaced in [false, true] {
-            let Some(cells) = (!(is_spaced && delimiter == b' ')).then(|| well_formed_cells(record, &other, is_spaced, plain)).flatten() else {
+            let Some(cells) = (!(is_spaced && delimiter == b' ')).then(|| well_formed_cells(record, &other, is_spaced, plain)).flatten()
+            else {
                 continue;
             };
             if cells.len() == width && (!is_weak || is_likely(&cells, dialect.quote, kinds)) {
@@ -158,8 +159,8 @@ struct Step {
 }
 
 impl Search<'_> {
-    /// The cells of the cheapest explanation with exactly `width` of them, as (start, end, how).
-    fn cheapest(&self, width: usize) -> Option<Vec<(usize, usize, Cell)>> {
+    /// The cheapest explanation with exactly `width` cells: its price, and the cells as (start, end, how).
+    fn cheapest(&self, width: usize) -> Option<(u32, Vec<(usize, usize, Cell)>)> {
         let ends: Vec<usize> = memchr::memchr_iter(self.dialect.delimiter, self.record).chain([self.record.len()]).collect();
         let nodes = ends.len();
         if width == 0 || width > NODES_MAX || nodes > NODES_MAX || width > nodes * 2 {
@@ -184,14 +185,16 @@ impl Search<'_> {
                         }
                         let target = &mut best[at(next, had + cells)];
                         if so_far + price < target.price {
-                            *target = Step { price: so_far + price, from: u16::try_from(node).ok()?, cells: u16::try_from(cells).ok()?, cell };
+                            *target =
+                                Step { price: so_far + price, from: u16::try_from(node).ok()?, cells: u16::try_from(cells).ok()?, cell };
                         }
                     }
                 }
             }
         }
         let (mut node, mut cells) = (nodes, width);
-        if best[at(node, cells)].price == IMPOSSIBLE {
+        let price = best[at(node, cells)].price;
+        if price == IMPOSSIBLE {
             return None;
         }
         let mut found = Vec::with_capacity(width);
@@ -202,7 +205,7 @@ impl Search<'_> {
             (node, cells) = (from, cells - usize::from(step.cells));
         }
         found.reverse();
-        Some(found)
+        Some((price, found))
     }
 
     /// The ways of reading the bytes between two delimiters, `spans` delimiters apart, with price and number of cells.
@@ -217,8 +220,9 @@ impl Search<'_> {
 
         let plain = (spans == 1 && !lines).then(|| (if opens { 1 + 2 * quotes } else { 2 * quotes }, 1, Cell::Plain));
         let quoted = (opens && closes).then(|| (self.strays(&trimmed[1..trimmed.len() - 1]), 1, Cell::Quoted));
-        let unclosed = (opens && !closes && spans > 1).then(|| (3 + further + 4 * (quotes - 1), 1, Cell::Unclosed));
-        let unopened = (!opens && closes && spans > 1 && !lines).then(|| (3 + further + 4 * (quotes - 1), 1, Cell::Unopened));
+        let unclosed = (opens && !closes && spans > 1).then(|| (3 + further + 2 * self.strays(&trimmed[1..]), 1, Cell::Unclosed));
+        let unopened = (!opens && closes && spans > 1 && !lines)
+            .then(|| (3 + further + 2 * self.strays(&trimmed[..trimmed.len() - 1]), 1, Cell::Unopened));
         let abutting = self.abutting(cell).map(|(price, at)| (price, 2, Cell::Abutting(start + at)));
         [plain, quoted, unclosed, unopened, abutting].into_iter().flatten()
     }
@@ -234,7 +238,8 @@ impl Search<'_> {
             } else if inner.get(position + 1) == Some(&self.quote) && self.dialect.escape.is_none() {
                 at = position + 2;
             } else {
-                let looks_like_end = inner[position + 1 + self.dialect.padding(&inner[position + 1..])..].first() == Some(&self.dialect.delimiter);
+                let looks_like_end =
+                    inner[position + 1 + self.dialect.padding(&inner[position + 1..])..].first() == Some(&self.dialect.delimiter);
                 price += if looks_like_end { 3 } else { 2 };
                 at = position + 1;
             }

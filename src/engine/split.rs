@@ -21,8 +21,6 @@ use super::table::Table;
 pub enum Cut {
     /// The first `n` bytes are whole records.
     Records(usize),
-    /// The first `n` bytes are one record with a quote for which no end was found as far as was looked.
-    Unclosed(usize),
     /// The record is beyond the limit: skip to the end of its line, see [`end_of_line`].
     Oversize,
     /// The first `n` bytes are empty records, and what follows them does not belong to the table.
@@ -47,8 +45,6 @@ pub struct Record {
 pub enum End {
     /// Here.
     At(Record),
-    /// With its first line, because a quote in it is closed nowhere within the limit.
-    Unclosed(usize),
     /// Not in this buffer.
     Open,
 }
@@ -56,6 +52,8 @@ pub enum End {
 /// Lines, and of these lines with a quote, that one record may have when its quotes do not add up.
 const LINES_MAX: usize = 64;
 const QUOTED_LINES_MAX: usize = 8;
+/// The price of one slip, see [`repair::price`].
+const ONE_SLIP: u32 = 4;
 /// Records looked at to tell whether a table goes on behind an empty line.
 const LOOK_AHEAD: usize = 6;
 /// A longer run of empty records is not held in memory to see what follows.
@@ -72,7 +70,6 @@ pub fn cut(buffer: &[u8], table: &Table, limit: usize, at_end: bool) -> Cut {
         let rest = &buffer[last_end..];
         let record = match end_of_record(rest, table, limit, at_end) {
             End::At(record) if record.length <= limit => record,
-            End::Unclosed(length) if length <= limit => return if last_end == 0 { Cut::Unclosed(length) } else { Cut::Records(last_end) },
             End::Open if rest.len() <= limit => break,
             _ => return if last_end == 0 { Cut::Oversize } else { Cut::Records(last_end) },
         };
@@ -132,6 +129,9 @@ pub fn end_of_record(buffer: &[u8], table: &Table, limit: usize, at_end: bool) -
                 return End::Open; // the LF that may follow belongs to this line end
             }
             record.length = after_line_end(buffer, position);
+            if record.length > limit {
+                return End::At(record);
+            }
             return mended(buffer, record, true, table, limit, at_end);
         }
         at = position + 1;
@@ -140,12 +140,16 @@ pub fn end_of_record(buffer: &[u8], table: &Table, limit: usize, at_end: bool) -
             continue;
         };
         record.is_clean &= padding == 0;
-        let Some(close) = closing_quote(buffer, at, quote, dialect.escape) else {
-            return unclosed(buffer, table, limit, at_end);
+        let close = match closing_quote(buffer, at, quote, dialect.escape) {
+            Some(close) if close <= limit => close,
+            None if !at_end && buffer.len() <= limit => return End::Open,
+            // As far as may be looked, no other quote follows: this one opens nothing.
+            _ => return mended(buffer, Record { is_clean: false, ..record }, false, table, limit, at_end),
         };
         let behind = close + 1 + dialect.padding(&buffer[close + 1..]);
         match buffer.get(behind) {
-            None if !at_end => return if buffer.len() > limit { unclosed(buffer, table, limit, at_end) } else { End::Open },
+            _ if behind > limit => return End::At(Record { length: behind, ..record }),
+            None if !at_end => return End::Open,
             None => {}
             Some(b'\n' | b'\r') => {}
             Some(byte) if *byte == dialect.delimiter => {}
@@ -162,6 +166,9 @@ pub fn end_of_record(buffer: &[u8], table: &Table, limit: usize, at_end: bool) -
         return End::Open;
     }
     record.length = buffer.len();
+    if record.length > limit {
+        return End::At(record);
+    }
     mended(buffer, record, true, table, limit, at_end)
 }
 
@@ -187,47 +194,43 @@ fn closing_quote(buffer: &[u8], mut at: usize, quote: u8, escape: Option<u8>) ->
     }
 }
 
-/// A quote is open and no other one follows, as far as may be looked.
-fn unclosed(buffer: &[u8], table: &Table, limit: usize, at_end: bool) -> End {
-    if !at_end && buffer.len() <= limit {
-        return End::Open;
-    }
-    let record = Record { length: 0, is_clean: false, is_long: false };
-    match mended(buffer, record, false, table, limit, at_end) {
-        End::At(record) => End::Unclosed(record.length),
-        other => other,
-    }
-}
-
 /// Where a record ends whose quotes or whose width are in doubt. `is_whole` says that `record` is an end by the book.
 fn mended(buffer: &[u8], record: Record, is_whole: bool, table: &Table, limit: usize, at_end: bool) -> End {
     let is_sure = is_whole && record.is_clean && !record.is_long;
-    if is_sure || (is_whole && table.width == 0) || (is_whole && fits(&buffer[..record.length], &record, table)) {
+    if is_sure || (is_whole && table.width == 0) {
         return End::At(record);
     }
-    if is_whole && record.is_clean && !is_torn(buffer, table, at_end) {
+    let mut best = is_whole.then(|| price(&buffer[..record.length], &record, table)).flatten().map(|price| (price, record));
+    if best.is_some_and(|(price, _)| price <= ONE_SLIP) || (is_whole && record.is_clean && !is_torn(buffer, table, at_end)) {
         return End::At(record);
     }
     let (mut end, mut quoted_lines) = (0, 0);
     for number in 1..=LINES_MAX {
         let line = &buffer[end..];
-        let Some(length) = line_length(line, at_end) else {
-            if at_end || buffer.len() > limit { break } else { return End::Open }
-        };
+        let Some(length) = line_length(line, at_end) else { if at_end || buffer.len() > limit { break } else { return End::Open } };
         let line = &line[..length];
+        if end + length > limit {
+            break;
+        }
         let has_quote = table.dialect.quote.is_some_and(|quote| memchr(quote, line).is_some());
         let is_rest_of_cell = number == 2 && table.cells(without_line_end(line)) < table.width;
         end += length;
         quoted_lines += usize::from(has_quote && number > 1);
         let candidate = Record { length: end, is_clean: false, is_long: number > 1 };
-        if (number == 1 || has_quote || is_rest_of_cell) && table.width > 0 && fits(&buffer[..end], &candidate, table) {
-            return End::At(candidate);
+        if (number == 1 || has_quote || is_rest_of_cell) && table.width > 0 {
+            let found = price(&buffer[..end], &candidate, table).filter(|price| best.is_none_or(|(least, _)| *price < least));
+            best = found.map_or(best, |price| Some((price, candidate)));
+            if best.is_some_and(|(price, _)| price <= ONE_SLIP) {
+                break;
+            }
         }
-        if end >= buffer.len() || quoted_lines >= QUOTED_LINES_MAX || end > limit {
+        if quoted_lines >= QUOTED_LINES_MAX || (at_end && end >= buffer.len()) {
             break;
         }
     }
-    if is_whole {
+    // Several lines are one record only where that explains much: else the first line is read as it stands.
+    let best = best.map(|(_, record)| record).filter(|best| !best.is_long || !is_whole || record.is_long);
+    if let Some(record) = best.or(is_whole.then_some(record)) {
         return End::At(record);
     }
     match line_length(buffer, at_end) {
@@ -245,7 +248,7 @@ fn is_torn(buffer: &[u8], table: &Table, at_end: bool) -> bool {
     let quote = table.dialect.quote.unwrap_or(b'"');
     let text = &buffer[first..first + second];
     let candidate = Record { is_clean: memchr(quote, text).is_none(), ..line };
-    fits(text, &candidate, table)
+    price(text, &candidate, table).is_some()
 }
 
 /// The length of the first line, to the end of the buffer where that is the end of the file.
@@ -257,13 +260,15 @@ fn line_length(buffer: &[u8], at_end: bool) -> Option<usize> {
     }
 }
 
-/// Whether a record has, or can be explained to have, as many cells as the file's records.
-fn fits(record: &[u8], found: &Record, table: &Table) -> bool {
+/// The price of reading a record with as many cells as the file's records have; `None` when it cannot be.
+fn price(record: &[u8], found: &Record, table: &Table) -> Option<u32> {
     let record = without_line_end(record);
     let width = table.width;
-    (found.is_clean && table.cells(record) == width)
-        || repair::explains(record, &table.dialect, width)
-        || repair::other_delimiter(record, &table.dialect, width, &table.kinds).is_some()
+    if found.is_clean && table.cells(record) == width {
+        return Some(0);
+    }
+    let by_other = || repair::other_delimiter(record, &table.dialect, width, &table.kinds).map(|_| ONE_SLIP);
+    repair::price(record, &table.dialect, width).or_else(by_other)
 }
 
 /// Whether a record has nothing in its cells: a line end, or delimiters only.
@@ -287,19 +292,18 @@ fn is_beyond(rest: &[u8], table: &Table, limit: usize, at_end: bool) -> Option<b
     let mut at = 0;
     while seen.len() < LOOK_AHEAD && at < rest.len() {
         match end_of_record(&rest[at..], table, limit, at_end) {
-            End::At(record) => {
-                let text = without_line_end(&rest[at..at + record.length]);
-                if !is_empty(&rest[at..at + record.length], table) {
-                    seen.push(table.look(text));
+            End::At(record) if record.length <= limit => {
+                let bytes = &rest[at..at + record.length];
+                if !is_empty(bytes, table) {
+                    seen.push(table.look(without_line_end(bytes)));
                 }
                 at += record.length;
             }
-            End::Unclosed(_) => return Some(false),
-            End::Open if rest.len() - at > limit => break,
-            End::Open => return None,
+            End::Open if rest.len() - at <= limit => return None,
+            _ => return Some(false), // a record beyond the limit shows nothing
         }
     }
-    if seen.len() < LOOK_AHEAD && !at_end && rest.len() <= limit {
+    if seen.len() < LOOK_AHEAD && !at_end {
         return None;
     }
     let (first, others) = seen.split_first()?;

@@ -21,7 +21,7 @@ pub struct Table {
     pub dialect: Dialect,
     /// Cells of most records; 0 when unknown.
     pub width: usize,
-    /// Names in the header; 0 when unknown. Where most records have more cells, empty ones behind it are none.
+    /// Where all records have more cells than the header and these are empty, how many names the header has; else 0.
     pub columns: usize,
     /// What the cells of each column look like, [`Kind::Text`] where they are mixed.
     pub kinds: Vec<Kind>,
@@ -47,12 +47,6 @@ pub struct Look {
 }
 
 impl Table {
-    /// The same, with quotes that mean nothing.
-    #[must_use]
-    pub fn without_quotes(&self) -> Self {
-        Self { dialect: Dialect { quote: None, ..self.dialect }, ..self.clone() }
-    }
-
     /// How many cells a clean record has.
     #[must_use]
     pub fn cells(&self, text: &[u8]) -> usize {
@@ -93,10 +87,17 @@ impl Table {
         }
     }
 
+    /// Whether a record has words wherever the table has data.
+    fn is_unlike(&self, record: &ByteRecord) -> bool {
+        let kinds: Vec<Kind> = record.iter().map(Kind::of).collect();
+        let (alike, unlike) = compare(&self.kinds, &kinds);
+        alike == 0 && unlike > 0
+    }
+
     /// What a line is that stands among the records and is none: a comment, the header again, a total.
     #[must_use]
     pub fn not_a_row(&self, text: &[u8], record: &ByteRecord) -> Option<NoteCode> {
-        if self.comment.is_some_and(|comment| text.first() == Some(&comment)) && record.len() != self.width {
+        if self.comment.is_some_and(|comment| text.first() == Some(&comment)) && (record.len() != self.width || self.is_unlike(record)) {
             return Some(NoteCode::CommentSkipped);
         }
         let is_header = self.header.len() > 1
@@ -126,28 +127,62 @@ fn after_quoted(cell: &[u8], quote: u8, escape: Option<u8>) -> usize {
 /// A total or a closing remark: few cells, the first of which says so, and no address.
 fn is_footer(record: &ByteRecord, width: usize) -> bool {
     const TOTALS: &[&str] = &[
-        "total", "totals", "grand total", "subtotal", "sub-total", "sub total", "sum", "count", "total rows", "total records", "total leads",
-        "total count", "row count", "record count", "summe", "gesamt", "gesamtsumme", "total general", "total général", "totale", "totaal", "somme",
-        "suma", "soma", "итого",
+        "total",
+        "totals",
+        "grand total",
+        "subtotal",
+        "sub-total",
+        "sub total",
+        "sum",
+        "count",
+        "total rows",
+        "total records",
+        "total leads",
+        "total count",
+        "row count",
+        "record count",
+        "summe",
+        "gesamt",
+        "gesamtsumme",
+        "total general",
+        "total général",
+        "totale",
+        "totaal",
+        "somme",
+        "suma",
+        "soma",
+        "итого",
     ];
     const REMARKS: &[&str] = &[
-        "end of report", "end of file", "end of list", "end of data", "end of export", "generated ", "exported ", "report generated", "confidential",
-        "copyright", "©", "page ", "***", "---",
+        "end of report",
+        "end of file",
+        "end of list",
+        "end of data",
+        "end of export",
+        "generated ",
+        "exported ",
+        "report generated",
+        "confidential",
+        "copyright",
+        "©",
+        "page ",
     ];
     const COUNTED: &[&str] = &["rows", "records", "leads", "results", "entries", "lines", "contacts"];
     let Some(first) = record.iter().find(|cell| !cell.trim_ascii().is_empty()) else { return false };
-    if first.len() > 160 || !first.trim_ascii_start().first().is_some_and(|b| matches!(b.to_ascii_lowercase(), b't' | b'g' | b's' | b'c' | b'r' | b'e' | b'p' | b'*' | b'-' | b'0'..=b'9' | 128..)) {
+    if first.len() > 160 || !first.trim_ascii_start().first().is_some_and(|b| matches!(b.to_ascii_lowercase(), b't' | b'g' | b's' | b'c' | b'r' | b'e' | b'p' | b'*' | b'-' | b'=' | b'#' | b'_' | b'0'..=b'9' | 128..)) {
         return false;
     }
     let Ok(text) = std::str::from_utf8(first) else { return false };
-    let text = text.trim().to_lowercase();
+    let text = text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '-' | '=' | '*' | '#' | '_')).to_lowercase();
     let word_end = text.find(|c: char| !c.is_alphabetic() && !matches!(c, ' ' | '-')).unwrap_or(text.len());
     let (words, behind) = (text[..word_end].trim_end(), text[word_end..].trim_start_matches([':', '=', ' ', '(', '#', '-']));
     let is_count = behind.chars().all(|c| c.is_ascii_digit() || ".,') %€$£".contains(c));
     let filled = record.iter().filter(|cell| !cell.trim_ascii().is_empty()).count();
     let has_address = record.iter().any(|cell| Kind::of(cell) == Kind::Email);
-    let others_count = record.iter().map(Kind::of).filter(|kind| *kind != Kind::Blank).skip(1).all(|kind| kind == Kind::Number);
-    let is_total = TOTALS.contains(&words) && is_count && others_count && filled < width;
+    let is_figure = |cell: &[u8]| cell.first() != Some(&b'+') && Kind::of(cell) == Kind::Number;
+    let others = || record.iter().filter(|cell| !cell.trim_ascii().is_empty()).skip(1);
+    let has_figure = others().next().is_some() || behind.bytes().any(|b| b.is_ascii_digit());
+    let is_total = TOTALS.contains(&words) && is_count && has_figure && others().all(is_figure) && filled < width;
     let counted = text.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, ',' | '.' | ' '));
     let is_tally = counted.len() < text.len() && COUNTED.iter().any(|word| counted.starts_with(word));
     let is_remark = filled == 1 && width > 2 && (is_tally || REMARKS.iter().any(|remark| text.starts_with(remark)));
@@ -179,6 +214,8 @@ const SAMPLE_RECORDS: usize = 300;
 const HEADER_RECORDS: usize = 40;
 /// Lines that one header may take.
 const HEADER_LINES: usize = 3;
+/// Lines of several cells that may stand above it as titles.
+const TITLES: usize = 10;
 
 /// A record of the sample.
 struct Seen {
@@ -192,8 +229,9 @@ struct Seen {
 }
 
 /// Finds the table in the first bytes of a file. `None` when they hold no record.
-#[must_use]
-pub fn find(text: &[u8], dialect: Dialect, given: &ReadingRules, limit: usize) -> Option<Start> {
+///
+/// `is_complete` says of a line of names that no other line of names belongs to it.
+pub fn find(text: &[u8], dialect: Dialect, given: &ReadingRules, limit: usize, is_complete: impl Fn(&[String]) -> bool) -> Option<Start> {
     let loose = Table { dialect, ..Table::default() };
     let width = usual_width(&sample(text, &loose, limit));
     let table = Table { width, ..loose };
@@ -206,12 +244,16 @@ pub fn find(text: &[u8], dialect: Dialect, given: &ReadingRules, limit: usize) -
             (first, !is_data(&seen[first], &kinds_of(&seen[first + 1..], width)))
         }
     };
-    let mut last = first;
+    let (mut first, mut last) = (first, first);
     if has_header && given.header == HeaderRule::Detected {
-        last = last_header_row(&seen, first, width);
+        if !is_complete(&joined(&seen[first..=first])) {
+            last = last_header_row(&seen, first, width);
+        }
+        first = first_header_row(&seen, first, last, width);
     }
-    let rows = if has_header { &seen[last + 1..] } else { &seen[first..] };
-    let header = if has_header { joined(&seen[first..=last]) } else { (1..=seen[first].cells.len()).map(|at| format!("column_{at}")).collect() };
+    let rows = own_rows(if has_header { &seen[last + 1..] } else { &seen[first..] });
+    let header =
+        if has_header { joined(&seen[first..=last]) } else { (1..=seen[first].cells.len()).map(|at| format!("column_{at}")).collect() };
     let body = usual_width(rows);
     let width = if rows.iter().filter(|row| row.cells.len() == body).count() * 2 > rows.len() { body } else { header.len() };
     let spaced = |record: &&Seen| is_spaced(split::without_line_end(&text[record.start..record.end]), &table);
@@ -227,7 +269,7 @@ pub fn find(text: &[u8], dialect: Dialect, given: &ReadingRules, limit: usize) -
             Some(QuoteRule::Nothing) => None,
             None => comment_sign(&seen[first..], width),
         },
-        columns: header.len(),
+        columns: if has_empty_tail(rows, header.len()) { header.len() } else { 0 },
         dialect,
         width,
         is_spaced,
@@ -261,6 +303,12 @@ fn sample(text: &[u8], table: &Table, limit: usize) -> Vec<Seen> {
     seen
 }
 
+/// The rows up to the first empty line, where these are enough to learn from: behind it another table may stand.
+fn own_rows(rows: &[Seen]) -> &[Seen] {
+    let block = rows.chunk_by(|a, b| a.next_line() == b.line).next().unwrap_or_default();
+    if block.len() >= 3 { block } else { rows }
+}
+
 /// The width that most records of the first table have: the first run of lines without an empty one between them that has
 /// three records of one width, or else of all.
 fn usual_width(seen: &[Seen]) -> usize {
@@ -269,7 +317,9 @@ fn usual_width(seen: &[Seen]) -> usize {
     let best = blocks.iter().enumerate().find(|(at, block)| {
         let (width, count) = most_common(block).unwrap_or_default();
         // A few lines of two cells above a larger table are its description: `Owner;Bob`.
-        let is_description = width == 2 && block.len() < 8 && blocks[at + 1..].iter().filter_map(|later| most_common(later)).any(|(w, n)| w > 2 && n > count);
+        let is_description = width == 2
+            && block.len() < 8
+            && blocks[at + 1..].iter().filter_map(|later| most_common(later)).any(|(w, n)| w > 2 && n > count);
         !is_description
     });
     let (_, block) = best.unwrap_or((0, &seen));
@@ -299,6 +349,13 @@ fn first_row(seen: &[Seen], width: usize) -> Option<usize> {
     let is_row = |record: &Seen| record.filled >= enough;
     let mut first = seen.iter().take(HEADER_RECORDS).position(is_row).unwrap_or(0);
     let body = kinds_of(&seen[first.min(seen.len())..], width);
+    // Lines that are narrower than the table are titles, when one that names all its columns follows them.
+    let is_short = |record: &&Seen| record.cells.len() < width;
+    let titles = seen[first..].iter().take(TITLES).take_while(is_short).count();
+    let names_all = |record: &Seen| record.filled >= width && !record.kinds.iter().any(|kind| kind.is_data());
+    if titles > 0 && body.iter().any(|kind| kind.is_data()) && seen.get(first + titles).is_some_and(names_all) {
+        first += titles;
+    }
     // A title of several cells, or a comment with delimiters in it, stands above a line that fills all columns with words.
     while let (Some(record), Some(next)) = (seen.get(first), seen.get(first + 1)) {
         let is_title = record.cells.len() < width && record.filled < next.filled;
@@ -323,6 +380,21 @@ fn is_data(record: &Seen, body: &[Kind]) -> bool {
     alike > unlike
 }
 
+/// The first line of a header that has group names above the names: a line as wide, directly above, with at least two words.
+fn first_header_row(seen: &[Seen], first: usize, last: usize, width: usize) -> usize {
+    let mut top = first;
+    while top > 0 && last - top + 1 < HEADER_LINES {
+        let above = &seen[top - 1];
+        let is_group = above.cells.len() == width && above.filled >= 2 && !above.kinds.iter().any(|kind| kind.is_data());
+        let is_comment = above.cells.get(0).is_some_and(|cell| cell.first() == Some(&b'#'));
+        if !is_group || is_comment || above.line + above.lines != seen[top].line {
+            break;
+        }
+        top -= 1;
+    }
+    top
+}
+
 /// The last line of a header that takes several: lines with words in all columns that hold data further down.
 fn last_header_row(seen: &[Seen], first: usize, width: usize) -> usize {
     let mut last = first;
@@ -334,14 +406,23 @@ fn last_header_row(seen: &[Seen], first: usize, width: usize) -> usize {
         let is_words = !record.kinds.iter().any(|kind| kind.is_data());
         let is_again = record.cells == seen[first].cells;
         let completes = seen[first].filled < width && record.filled > seen[first].filled;
+        let is_repeated =
+            |at: usize, cell: &[u8]| !cell.is_empty() && seen[next + 1..].iter().any(|later| later.cells.get(at) == Some(cell));
+        let is_value = record.cells.iter().enumerate().any(|(at, cell)| is_repeated(at, cell));
         let is_comment = record.cells.get(0).is_some_and(|cell| cell.first() == Some(&b'#'));
         let is_header = record.cells.len() == seen[first].cells.len() && is_words && alike == 0 && !is_again && !is_comment;
-        if !(is_header && seen.len() - next > 2 && unlike >= data_columns.div_ceil(2).max(if completes { 1 } else { 2 })) {
+        if !(is_header && !is_value && seen.len() - next > 3 && unlike >= data_columns.div_ceil(2).max(if completes { 1 } else { 2 })) {
             break;
         }
         last = next;
     }
     last
+}
+
+/// Whether the cells behind the header are always there and always empty: delimiters that delimit nothing.
+fn has_empty_tail(rows: &[Seen], columns: usize) -> bool {
+    let is_tail = |row: &Seen| row.cells.len() > columns && row.cells.iter().skip(columns).all(<[u8]>::is_empty);
+    !rows.is_empty() && rows.iter().all(is_tail)
 }
 
 /// The names of a header, those of several lines joined.
@@ -368,7 +449,9 @@ fn kinds_of(rows: &[Seen], width: usize) -> Vec<Kind> {
         let data: usize = counts.iter().filter(|(kind, _)| kind.is_data()).map(|(_, count)| count).sum();
         match () {
             () if count * 5 >= all * 4 => *kind,
-            () if data * 5 >= all * 4 => *counts.iter().filter(|(kind, _)| kind.is_data()).max_by_key(|(_, count)| **count).map_or(kind, |(kind, _)| kind),
+            () if data * 5 >= all * 4 => {
+                *counts.iter().filter(|(kind, _)| kind.is_data()).max_by_key(|(_, count)| **count).map_or(kind, |(kind, _)| kind)
+            }
             () => Kind::Text,
         }
     };
@@ -395,6 +478,8 @@ fn quoted_columns(text: &[u8], rows: &[Seen], dialect: &Dialect, width: usize) -
 /// `#`, when lines that begin with it are never records.
 fn comment_sign(seen: &[Seen], width: usize) -> Option<u8> {
     let marked: Vec<&Seen> = seen.iter().filter(|record| record.cells.get(0).is_some_and(|cell| cell.first() == Some(&b'#'))).collect();
-    let is_comment = !marked.is_empty() && width > 1 && marked.len() * 2 < seen.len() && marked.iter().all(|record| record.cells.len() != width);
+    let body = kinds_of(seen, width);
+    let is_none = |record: &&Seen| record.cells.len() != width || matches!(compare(&body, &record.kinds), (0, 1..));
+    let is_comment = !marked.is_empty() && width > 1 && marked.len() * 2 < seen.len() && marked.iter().all(is_none);
     is_comment.then_some(b'#')
 }

@@ -6,10 +6,6 @@ use crate::engine::chunk::Chunk;
 use crate::engine::split::{self, Cut};
 use crate::engine::table::Table;
 
-/// Lines with a quote that never closes after which quotes are taken to mean nothing in a file. Bounds the work that
-/// looking for closing quotes can cost.
-pub(crate) const LITERAL_LINES_MAX: u32 = 1000;
-
 /// How a file is cut.
 #[derive(Debug, Clone)]
 pub(crate) struct Cutting {
@@ -32,13 +28,12 @@ pub(crate) struct Cutter<R> {
     cutting: Cutting,
     /// Offset of the buffer's first byte in the text.
     offset: u64,
-    literal_lines: u32,
 }
 
 impl<R: Read> Cutter<R> {
     /// Begins behind the header of the text that `reader` gives from its start.
     pub(crate) fn new(reader: R, cutting: Cutting) -> Self {
-        Self { reader, buffer: Vec::new(), at_end: false, cutting, offset: 0, literal_lines: 0 }
+        Self { reader, buffer: Vec::new(), at_end: false, cutting, offset: 0 }
     }
 
     /// The reader, for whoever wants to know more about what was read.
@@ -66,9 +61,7 @@ impl<R: Read> Cutter<R> {
             let upto = self.buffer.len().min(window);
             let at_end = self.at_end && upto == self.buffer.len();
             match split::cut(&self.buffer[..upto], &self.cutting.table, self.cutting.record_bytes, at_end) {
-                Cut::Records(length) if self.literal_lines > LITERAL_LINES_MAX => return Ok(Some(Chunk::Literal(self.take(length)))),
                 Cut::Records(length) => return Ok(Some(Chunk::Records(self.take(length)))),
-                Cut::Unclosed(length) => return Ok(Some(self.take_unclosed(length))),
                 Cut::Oversize => return self.skip_line().map(Some),
                 Cut::TableEnd(_) => return self.skip_rest().map(Some),
                 Cut::More => window *= 2,
@@ -107,15 +100,6 @@ impl<R: Read> Cutter<R> {
             self.take(whole);
             self.read_up_to(self.cutting.chunk_bytes)?;
         }
-    }
-
-    fn take_unclosed(&mut self, length: usize) -> Chunk {
-        self.literal_lines += 1;
-        if self.literal_lines > LITERAL_LINES_MAX {
-            self.cutting.table.dialect.quote = None;
-            return Chunk::Literal(self.take(length));
-        }
-        Chunk::Records(self.take(length))
     }
 
     /// Skips a record beyond the limit to the end of its line, keeping none of it.

@@ -1,6 +1,5 @@
 //! A file read as it would be, without taking anything: for `check`, and for replays before they are applied.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::io::{self, Write};
 use std::path::Path;
@@ -55,7 +54,9 @@ pub fn open(path: &Path, rules: &Rules) -> io::Result<Result<Opened, FileError>>
     match SourceFile::open(path, rules) {
         Ok(file) => Ok(Ok(Opened { file })),
         Err(Unopened::Gone) => Err(io::Error::from(io::ErrorKind::NotFound)),
-        Err(Unopened::Unreadable(error)) if error.code == "unreadable" => Err(io::Error::other(format!("{}. {}", error.what, error.remedy))),
+        Err(Unopened::Unreadable(error)) if error.code == "unreadable" => {
+            Err(io::Error::other(format!("{}. {}", error.what, error.remedy)))
+        }
         Err(Unopened::Unreadable(error)) => Ok(Err(error)),
         Err(Unopened::Machine(error)) => Err(error),
     }
@@ -177,9 +178,8 @@ pub fn emit_csv(mut opened: Opened, rules: &Rules, out: &mut impl Write) -> io::
     writer.write_record(&layout.header)?;
     let mut record = ByteRecord::new();
     let read = stream::each_chunk(opened.file.feed(layout.encoding), &layout, rules, |chunk| {
-        let (bytes, table) = match &chunk {
-            Chunk::Records(bytes) => (bytes, Cow::Borrowed(&layout.table)),
-            Chunk::Literal(bytes) => (bytes, Cow::Owned(layout.table.without_quotes())),
+        let bytes = match &chunk {
+            Chunk::Records(bytes) => bytes,
             Chunk::Oversize { lines: its_lines, .. } => {
                 emitted.too_long += 1;
                 lines += its_lines;
@@ -190,7 +190,7 @@ pub fn emit_csv(mut opened: Opened, rules: &Rules, out: &mut impl Write) -> io::
                 return Ok(());
             }
         };
-        let mut records = Records::new(bytes, &table, rules.limits.record_bytes);
+        let mut records = Records::new(bytes, &layout.table, rules.limits.record_bytes);
         while let Some(found) = records.next(&mut record) {
             let noted = match found {
                 Found::Row { .. } if cells::is_blank(&record) => None,

@@ -153,6 +153,7 @@ fn cutting(layout: &Layout, rules: &Rules, chunk_bytes: usize) -> Cutting {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use sha2::{Digest, Sha256};
 
     use super::*;
     use crate::engine::chunk::Parents;
@@ -175,7 +176,8 @@ mod tests {
         };
         let cut = plan.layout.data_start.max(1).min(text.len());
         let encoding = plan.layout.encoding;
-        let feed = if workers == 0 { Feed::whole(text.to_vec(), encoding) } else { Feed::plain(text[..cut].to_vec(), &text[cut..], encoding) };
+        let feed =
+            if workers == 0 { Feed::whole(text.to_vec(), encoding) } else { Feed::plain(text[..cut].to_vec(), &text[cut..], encoding) };
         let (mut told, mut rows, mut lines) = (Vec::new(), 0, 0);
         let streamed = stream(feed, &context, Width { workers, chunk_bytes }, &AtomicBool::new(false), |outcome, _| {
             for index in 0..outcome.leads.len() {
@@ -239,7 +241,7 @@ mod tests {
     fn a_failing_sink_ends_everything() {
         let text: Vec<u8> = [b"name,email,value\n".to_vec(), b"A,a@b.co,1\n".repeat(10_000)].concat();
         let (rules, learned) = (Rules::default(), Learned::none());
-        let plan = plan::decide(&text, true, &rules, "csv").expect("a plan");
+        let plan = plan::decide(plan::Head::whole(&text), &rules, "csv", None).expect("a plan");
         let context = Context {
             plan: &plan,
             rules: &rules,
@@ -252,10 +254,16 @@ mod tests {
         };
         let mut calls = 0;
         let width = Width { workers: 2, chunk_bytes: 100 };
-        let ended = stream(text[..20].to_vec(), Some(&text[20..]), &context, width, &AtomicBool::new(false), |_, _| {
-            calls += 1;
-            if calls == 3 { Err("full") } else { Ok(()) }
-        });
+        let ended = stream(
+            Feed::plain(text[..20].to_vec(), &text[20..], plan.layout.encoding),
+            &context,
+            width,
+            &AtomicBool::new(false),
+            |_, _| {
+                calls += 1;
+                if calls == 3 { Err("full") } else { Ok(()) }
+            },
+        );
         assert!(matches!(ended, Err(Cutoff::Sink("full"))));
         assert_eq!(calls, 3);
     }

@@ -543,7 +543,7 @@ mod tests {
         let texts = fixture::texts(&[("Lot", "=1+1")], true);
         let lead = fixture::full(&texts);
         let learned = Learned::none();
-        let mut plan = plan::decide(b"name,email,value,Lot\n", true, &texts.rules, "csv").expect("a plan");
+        let mut plan = plan::decide(plan::Head::whole(b"name,email,value,Lot\n"), &texts.rules, "csv", None).expect("a plan");
         plan.mapping.extra_names.clone_from(&texts.names);
         let context = Context {
             plan: &plan,

@@ -304,7 +304,7 @@ impl RowValues {
             location: self.location.as_deref().unwrap_or_default(),
             phone,
             phone_e164: self.phone_e164.as_deref().unwrap_or_default(),
-            phone_reads: self.phone_e164.is_some() || phone::read_phone(phone, None) != phone::Phone::Unreadable,
+            phone_reads: self.phone_e164.is_some() || phone::read_phone(phone, None).reads(),
             source: self.source.as_deref().unwrap_or(default_source),
             source_given: self.source.is_some(),
             extra: lead::Extra { names, packed: self.extra.as_deref().unwrap_or_default() },

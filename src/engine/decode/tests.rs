@@ -353,6 +353,7 @@ fn what_is_not_a_list_is_named() {
         let error = detect(head, true, None).expect_err("refused");
         assert!(error.what.contains(told), "{} should name {told}", error.what);
     }
+    assert!(detect(b"\0\0\0\0", true, named("windows-1252")).is_err(), "whatever is wanted");
 }
 
 #[test]

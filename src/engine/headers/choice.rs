@@ -49,10 +49,10 @@ impl<'a> Choice<'a> {
         has_header: bool,
         (names, safe): (Vec<String>, Vec<String>),
     ) -> Self {
-        let dictionary = Dictionary::new();
+        let dictionary = Dictionary::shared();
         let in_register = has_header && is_register(header);
         let nothing = || Reading::of(Role::Unknown);
-        let read = |name: &String| if has_header { reading::read(name, &dictionary, in_register) } else { nothing() };
+        let read = |name: &String| if has_header { reading::read(name, dictionary, in_register) } else { nothing() };
         let mut readings: Vec<Reading> = header.iter().map(read).collect();
         for (field, aliases) in &rules.aliases {
             for (tier, alias) in aliases.iter().enumerate() {

@@ -6,6 +6,7 @@
 //! business; what is chosen when several are there is `choice.rs`'s.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use super::super::lead::Field;
 
@@ -390,9 +391,17 @@ pub(super) struct Dictionary {
     spelled: Vec<(String, u32, Term)>,
 }
 
+/// A constant, worked out when it is first asked for.
+static DICTIONARY: LazyLock<Dictionary> = LazyLock::new(Dictionary::new);
+
 impl Dictionary {
-    /// Builds it; a few tenths of a millisecond, once per file.
-    pub(super) fn new() -> Self {
+    /// The one there is.
+    pub(super) fn shared() -> &'static Self {
+        &DICTIONARY
+    }
+
+    /// Builds it: a few tenths of a millisecond.
+    fn new() -> Self {
         let mut classes = HashMap::<&str, u8>::new();
         for (class, list) in CLASSES {
             list.split_ascii_whitespace().for_each(|word| *classes.entry(word).or_default() |= 1 << class as u8);
@@ -584,7 +593,7 @@ mod tests {
 
     #[test]
     fn slips_that_are_near_enough() {
-        let dictionary = Dictionary::new();
+        let dictionary = Dictionary::shared();
         for (key, expected) in [
             ("emial", Some(EMAIL)),
             ("nmae", Some(NAME)),
