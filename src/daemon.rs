@@ -19,11 +19,12 @@ use serde_json::{Value, json};
 use crate::clock::{self, Stopwatch};
 use crate::config::{Config, Poll};
 use crate::durable::{self, Sync};
-use crate::inbox::{Arrival, Drop, Hint, Look, PollMode, STATUS_FILE, Settle, SettleRules, Verdict, Watch, display_name, path_text};
+use crate::inbox::{Arrival, Drop, Hint, PollMode, STATUS_FILE, Settle, SettleRules, Verdict, Watch, display_name, path_text};
 use crate::ingest::{Ended, Fatal, Ingest, Job, Notice, Recovered, Start, Wait, archived_place, finding_code};
 use crate::journal::{AlertCode, Report, snapshot};
 use crate::lock::{LockError, RootLock};
 use crate::progress::Progress;
+use crate::reading::Look;
 use crate::risk::{self, Monitor};
 
 pub use talk::{Reply, ask, socket_path};

@@ -9,18 +9,14 @@
 
 mod after;
 mod committer;
-pub(crate) mod cutter;
 mod delivery;
 mod drifting;
-pub(crate) mod feed;
 mod ledger;
 mod mend;
 pub mod preview;
 mod reimport;
-pub(crate) mod source_file;
 mod stream;
 mod tally;
-pub(crate) mod unpack;
 
 use std::collections::HashMap;
 use std::io::{self, BufWriter, Write};
@@ -40,9 +36,7 @@ pub use self::ledger::Notice;
 pub(crate) use self::ledger::finding_code;
 use self::ledger::{Raised, file_alerts};
 use self::reimport::Returned;
-pub(crate) use self::source_file::sha256_of;
-use self::source_file::{SourceFile, Unopened};
-use self::stream::{Cutoff, Streamed, Width};
+use self::stream::{Cutoff, Width};
 use crate::clock::{self, Stopwatch};
 use crate::config::{Config, LeadsFile};
 use crate::engine::cells;
@@ -52,11 +46,12 @@ use crate::engine::file_error::FileError;
 use crate::engine::learned::Learned;
 use crate::engine::plan::{self, Plan};
 use crate::engine::rules::Rules;
-use crate::inbox::{self, Claim, Drop, DropKind, Layout, Look, Output, Spool, SpoolError, display_name, look_of, path_text};
+use crate::inbox::{self, Claim, Drop, DropKind, Layout, Output, Spool, SpoolError, display_name, path_text};
 use crate::journal::report::{Fate, Kind};
 use crate::journal::{self, Action, Alert, AlertCode, Journal, JournalError, Journals, Report};
 use crate::lock::RootLock;
 use crate::progress::Progress;
+use crate::reading::{self, Look, SourceFile, Streamed, Unopened, look_of};
 use crate::render::lead_json;
 use crate::render::receipt::{self, Facts};
 use crate::store::jobs::{Earlier, JobRecord, RowList};
@@ -524,7 +519,7 @@ impl Ingest {
             }
             Err(Cutoff::Read(source)) => {
                 std::mem::drop(committer);
-                let Some(error) = unpack::file_error_in(&source).cloned() else { return Err(unreadable(source)) };
+                let Some(error) = reading::file_error_in(&source).cloned() else { return Err(unreadable(source)) };
                 begun.sha256 = Some(file.sha256().map_err(unreadable)?);
                 return Ok(self.give_up(group, &begun, &error)?);
             }

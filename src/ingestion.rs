@@ -37,11 +37,7 @@ use crate::engine::chunk::{self, ChunkOutcome, Context, IssueCounts, Parents};
 use crate::engine::lead::Lead;
 use crate::engine::learned::Learned;
 use crate::engine::plan::{self, Plan};
-use crate::inbox::{Look, look_of};
-use crate::ingest::cutter::{Cutter, Cutting};
-use crate::ingest::feed::Feed;
-use crate::ingest::source_file::{SourceFile, Unopened};
-use crate::ingest::unpack;
+use crate::reading::{self, Cutter, Cutting, Feed, Look, SourceFile, Unopened, look_of};
 
 /// The source of a lead whose row names none.
 const SOURCE: &str = "csv";
@@ -421,7 +417,7 @@ impl Opened {
     }
 
     fn unreadable(&self, source: io::Error) -> IngestionError {
-        match unpack::file_error_in(&source) {
+        match reading::file_error_in(&source) {
             Some(error) => self.failed(error.clone()),
             None => IngestionError::Unreadable { path: self.path.clone(), source },
         }

@@ -17,10 +17,11 @@
 //! The map, in reading order:
 //!
 //! 1. [`engine`] is pure: bytes in, values out. What a row must be, what the six stages find.
-//! 2. [`store`] and [`journal`] keep what came of it; [`render`] says it to people and programs; [`config`] is what we were told.
-//! 3. [`inbox`] owns the folders: watch, settle, claim, archive. [`risk`] looks at ourselves, [`logging`] writes it down.
-//! 4. [`ingest`] is the story of one file, from claim to done. Read this if you read only one file.
-//! 5. [`daemon`] waits for events and hands over what is ready; [`cli`] holds the commands.
+//! 2. [`reading`] is a file as text: opened, unpacked, decoded, cut between its rows.
+//! 3. [`store`] and [`journal`] keep what came of it; [`render`] says it to people and programs; [`config`] is what we were told.
+//! 4. [`inbox`] owns the folders: watch, settle, claim, archive. [`risk`] looks at ourselves, [`logging`] writes it down.
+//! 5. [`ingest`] is the story of one file, from claim to done. Read this if you read only one file.
+//! 6. [`daemon`] waits for events and hands over what is ready; [`cli`] holds the commands.
 //!
 //! [`clock`], [`durable`], [`lock`] and [`progress`] are small tools with one job each.
 
@@ -37,6 +38,7 @@ pub mod journal;
 pub mod lock;
 pub mod logging;
 pub mod progress;
+pub mod reading;
 pub mod render;
 pub mod risk;
 pub mod store;

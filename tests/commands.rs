@@ -354,7 +354,7 @@ fn each_source_has_its_own_rules() {
     root.drop_renamed("alias/a.csv", "name,Kontakt,Kaufpreis\nA,a@alias.example,5\n");
     root.drop_renamed(
         "ruled/r.csv",
-        "name,email,value,location,Lot\nOk,ok@ruled.example,1500,Toronto,AB12\nToolong,l@ruled.example,1500,Toronto,AB12\nMin,min@ruled.example,999.99,Ottawa,AB12\nMax,max@ruled.example,2000.01,Ottawa,AB12\nOne,one@ruled.example,1500,Paris,AB12\nLot,lot@ruled.example,1500,Toronto,xAB12\nEmpty,empty@ruled.example,2000,,\n",
+        "name,email,value,location,Lot\nOk,ok@ruled.example,1500,Toronto,AB12\nToolong,l@ruled.example,1500,Toronto,AB12\nMin,min@ruled.example,999.99,Ottawa,AB12\nMax,max@ruled.example,2000.01,Ottawa,AB12\nOne,one@ruled.example,1500,Paris,AB12\nLot,lot@ruled.example,1500,Toronto,xAB12\nEve,eve@ruled.example,2000,,\n",
     );
     root.drop_renamed("novalue.csv", "name,email\nN,n2@novalue.example\n");
     root.wait_reports(5);

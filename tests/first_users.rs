@@ -68,16 +68,19 @@ const READ: &[(&str, &[&str])] = &[
             "9/10 Jane Roe|jane@example.com|6||csv",
         ],
     ),
-    ("latin1.csv", &["1/2 !invalid_encoding", "2/3 Ann|ann@example.com|2|Tulsa|csv"]),
+    ("latin1.csv", &["1/2 Paul Roy|paul@example.com|1|Orléans|csv", "2/3 Ann|ann@example.com|2|Tulsa|csv"]),
+    ("stray_bytes.csv", &["1/2 !invalid_encoding", "2/3 Zoë|zoe@example.com|2|Orléans|csv", "3/4 Ann|ann@example.com|3|Tulsa|csv"]),
+    ("slip_in_header.csv", &["1/2 A|a@example.com|1||csv"]),
+    ("no_header.csv", &["1/1 Ann Lee|ann.lee@example.com|400000||csv", "2/2 Ben Day|ben.day@example.com|300000||csv"]),
     ("header_only.csv", &[]),
 ];
 
 /// Files that give nothing: the code, and a part of what is said.
 const REFUSED: &[(&str, &str, &str)] = &[
     ("no_email_column.csv", "missing_column", "no column for 'email', 'value' (found: lead_id, name, phone)"),
-    ("slip_in_header.csv", "missing_column", "did you mean 'emial'?"),
+    ("near_header.csv", "missing_column", "did you mean 'mailbox'?"),
     ("duplicates.csv", "missing_column", "no column for 'value'"),
-    ("no_header.csv", "no_header", "looks like a lead"),
+    ("no_header_no_email.csv", "no_header", "which column is 'email' cannot be told"),
     ("zero_bytes.csv", "zero_bytes", "0 bytes"),
     ("picture.csv", "not_a_csv", "a PNG image"),
 ];

@@ -12,8 +12,9 @@ use sha2::{Digest, Sha256};
 
 use super::{Exit, Global, Outcome, Trouble, print_json};
 use crate::config::Config;
-use crate::ingest::{archived_place, sha256_of};
+use crate::ingest::archived_place;
 use crate::journal::{self, Journal, Report, hex};
+use crate::reading::sha256_of;
 use crate::render::console::{self, thousands};
 use crate::store::Store;
 use crate::store::read::PastJob;

@@ -10,8 +10,8 @@ use super::Trouble;
 use crate::config::Config;
 use crate::durable;
 use crate::inbox::ignored_by_name;
-use crate::inbox::{Look, look_of};
 use crate::journal::Report;
+use crate::reading::{Look, look_of};
 use crate::store::open_to_read;
 
 /// A copy of a file, in the inbox of a running daemon.

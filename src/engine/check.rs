@@ -114,7 +114,11 @@ fn row_text<'a>(record: &'a ByteRecord, plan: &Plan, rules: &'a Rules, field: Fi
         FieldFrom::Nowhere => Cow::Borrowed(""),
         FieldFrom::Column(at) => field_text(cell(record, *at).unwrap_or(""), rules, field),
         FieldFrom::Joined(parts, separator) => {
-            let texts = parts.iter().filter_map(|at| cell(record, *at)).map(|cell| field_text(cell, rules, field));
+            let texts = parts.iter().filter_map(|at| cell(record, *at)).map(|cell| match field {
+                // Half a name that is not known is kept as it was typed; a whole one is missing.
+                Field::Name if trim(cell).eq_ignore_ascii_case("unknown") => Cow::Borrowed(trim(cell)),
+                _ => field_text(cell, rules, field),
+            });
             Cow::Owned(texts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join(separator))
         }
     };

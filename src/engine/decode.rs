@@ -192,7 +192,7 @@ fn by_content(head: &[u8], whole: bool) -> Result<Detected, FileError> {
     // Bytes that are no words in any encoding are damage; so they are where half of them are UTF-8 and the rest makes no
     // good words with them.
     let is_damage = damage.broken <= FEW_BROKEN && reading.plausibility < legacy::IMPLAUSIBLE;
-    if is_damage || damage.is_filler || (damage.valid >= damage.broken && reading.plausibility < legacy::DOUBTFUL) {
+    if is_damage || damage.is_filler || damage.is_within_numbers || (damage.valid >= damage.broken && reading.plausibility < legacy::DOUBTFUL) {
         return Ok(Detected { encoding: Encoding::UTF_8, confidence: 0.5 });
     }
     Ok(Detected { encoding: Encoding::unmarked(reading.charset), confidence: reading.confidence.min(SURE) })
@@ -219,6 +219,8 @@ struct Damage {
     broken: usize,
     /// Nothing but 0xFF, which programs write where they fail; as a letter (`ÿ`, `я`) it never stands without others.
     is_filler: bool,
+    /// Every broken byte stands alone between two digits, where no language has a letter.
+    is_within_numbers: bool,
 }
 
 impl Damage {
@@ -228,13 +230,18 @@ impl Damage {
         let (valid, rest) = head.split_at(valid_up_to);
         let end = rest.len().min(LOOKED_AT);
         let is_cut = !whole || end < rest.len();
-        let mut damage = Self { valid: leads(valid), broken: 0, is_filler: true };
+        let mut damage = Self { valid: leads(valid), broken: 0, is_filler: true, is_within_numbers: true };
+        let mut before = valid.last().copied();
         let mut chunks = rest[..end].utf8_chunks().peekable();
         while let Some(chunk) = chunks.next() {
             damage.valid += leads(chunk.valid().as_bytes());
             damage.is_filler &= chunk.valid().is_ascii() && chunk.invalid().iter().all(|byte| *byte == 0xff);
             // A character that the end cuts is not broken.
             let is_cut = is_cut && chunks.peek().is_none();
+            before = chunk.valid().as_bytes().last().copied().or(before);
+            let behind = chunks.peek().and_then(|next| next.valid().as_bytes().first().copied());
+            let is_lone = chunk.invalid().len() == 1 && [before, behind].iter().all(|byte| byte.is_some_and(|byte| byte.is_ascii_digit()));
+            damage.is_within_numbers &= chunk.invalid().is_empty() || is_lone;
             damage.broken += usize::from(!chunk.invalid().is_empty() && !is_cut);
         }
         damage
@@ -314,7 +321,7 @@ fn refuse_binary(head: &[u8]) -> Result<(), FileError> {
     }
     // Text of any language has tabs and line ends, and hardly another control character; other data has them all over.
     // The escapes of ISO-2022-JP are text.
-    let controls = head.iter().filter(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace() && **byte != 0x1b).count();
+    let controls = head.iter().filter(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace() && !matches!(**byte, 0x1b..=0x1f)).count();
     if controls > STRAY_ZEROS && controls * 20 > head.len() {
         return Err(FileError::new("not_a_csv", "this is a binary file (its bytes are no text), not a CSV file", EXPORT));
     }

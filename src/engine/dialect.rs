@@ -63,10 +63,12 @@ pub const DELIMITERS: [(u8, f64); 11] = [
     (b'~', 0.9),
     (b'^', 0.9),
     (b':', 0.7),
-    (b'#', 0.6),
+    (0x1e, 1.0),
     (b' ', 0.5),
 ];
 
+/// Records alike that a sign needs to be a delimiter when it stands in texts anyway.
+const WEAK_ROWS: usize = 3;
 /// Records and bytes looked at for each combination.
 const SAMPLE_RECORDS: usize = 120;
 const SAMPLE_BYTES: usize = 64 << 10;
@@ -87,6 +89,8 @@ pub fn detect(sample: &[u8], given: &ReadingRules) -> Dialect {
         None if [&b"\\\""[..], b"\\'"].iter().any(|pair| memchr::memmem::find(sample, pair).is_some()) => vec![None, Some(b'\\')],
         None => vec![None],
     };
+    // Comments have commas, too, and tell nothing about the records.
+    let comment = if let Some(QuoteRule::Quote(sign)) = given.comment { sign } else { b'#' };
     let mut best = (0.0, Dialect::default());
     let mut runner_up = 0.0f64;
     for (delimiter, worth) in candidates(sample, given) {
@@ -94,7 +98,7 @@ pub fn detect(sample: &[u8], given: &ReadingRules) -> Dialect {
         for quote in &quotes {
             for escape in &escapes {
                 let dialect = Dialect { delimiter, quote: *quote, escape: *escape, confidence: 1.0 };
-                let score = worth * score(sample, dialect);
+                let score = worth * score(sample, dialect, comment);
                 of_delimiter = of_delimiter.max(score);
                 if score > best.0 {
                     if best.1.delimiter != delimiter {
@@ -143,14 +147,15 @@ fn has_cells_in(sample: &[u8], quote: u8) -> bool {
 
 /// Regularity of the records times plausibility of the cells.
 #[allow(clippy::cast_precision_loss)] // counts of a small sample
-fn score(sample: &[u8], dialect: Dialect) -> f64 {
+fn score(sample: &[u8], dialect: Dialect, comment: u8) -> f64 {
     let table = Table { dialect, ..Table::default() };
     let mut records = Records::new(sample, &table, SAMPLE_BYTES);
     let mut record = ByteRecord::new();
     let mut widths = std::collections::BTreeMap::<usize, usize>::new();
     let (mut rows, mut cells, mut plausible, mut broken) = (0usize, 0usize, 0.0, 0usize);
     while let Some(found) = records.next(&mut record) {
-        if super::cells::is_blank(&record) {
+        let is_comment = record.get(0).is_some_and(|cell| cell.first() == Some(&comment));
+        if super::cells::is_blank(&record) || is_comment {
             continue;
         }
         rows += 1;
@@ -167,7 +172,7 @@ fn score(sample: &[u8], dialect: Dialect) -> f64 {
     }
     // Most records must be cut by it at all, and by a sign that stands in texts anyway nearly all of them alike.
     let (width, alike) = widths.iter().max_by_key(|(_, count)| **count).map_or((1, 0), |(width, count)| (*width, *count));
-    if width < 2 || (is_weak(dialect.delimiter) && alike * 10 < rows * 7) {
+    if width < 2 || (is_weak(dialect.delimiter) && (alike < WEAK_ROWS || alike * 10 < rows * 7)) {
         return 0.0;
     }
     let regular: f64 = widths.iter().map(|(width, count)| *count as f64 * (*width as f64 - 1.0) / *width as f64).sum();
@@ -179,7 +184,7 @@ fn score(sample: &[u8], dialect: Dialect) -> f64 {
 /// Whether a sign stands in texts, dates and lists of words anyway.
 #[must_use]
 pub fn is_weak(delimiter: u8) -> bool {
-    matches!(delimiter, b' ' | b':' | b'#' | b'^' | b'~')
+    matches!(delimiter, b' ' | b':' | b'^' | b'~')
 }
 
 /// How much a cell looks like something that somebody wrote into a cell, 0 to 1.

@@ -158,7 +158,7 @@ fn advice_of_note(code: NoteCode) -> &'static str {
         NoteCode::PhoneDamaged => "A spreadsheet has turned phones into numbers (as 4.15E+09): export the column again as text",
         NoteCode::PhoneUnreadable => "These phones cannot be read as numbers; they are kept as typed",
         NoteCode::ValueAmbiguous => {
-            "One separator before three digits can mean thousands or decimals; thousands was taken. Set decimal_mark under [columns] if that is wrong"
+            "One separator before three digits can mean thousands or decimals; thousands was taken. Set decimal under [columns] if that is wrong"
         }
         NoteCode::ValueRange => "The value is a range; which end counts is set by ranges under [columns]",
         NoteCode::ValueInWords => "The amount was taken out of the words around it",

@@ -27,7 +27,7 @@ const NODES_MAX: usize = 160;
 /// Cells that one cell's quotes may have swallowed or lost.
 const REACH: usize = 24;
 /// Beyond this price an explanation explains too much.
-const PRICE_MAX: u32 = 6;
+const PRICE_MAX: u32 = 8;
 const IMPOSSIBLE: u32 = u32::MAX;
 
 /// How one cell is understood.
@@ -218,10 +218,11 @@ impl Search<'_> {
         let lines = memchr::memchr2(b'\n', b'\r', cell).is_some();
         let further = u32::try_from(spans - 1).unwrap_or(PRICE_MAX);
 
+        let has_pair = || memchr::memmem::find(cell, &[self.quote; 2]).is_some();
         let plain = (spans == 1 && !lines).then(|| (if opens { 1 + 2 * quotes } else { 2 * quotes }, 1, Cell::Plain));
         let quoted = (opens && closes).then(|| (self.strays(&trimmed[1..trimmed.len() - 1]), 1, Cell::Quoted));
-        let unclosed = (opens && !closes && spans > 1).then(|| (3 + further + 2 * self.strays(&trimmed[1..]), 1, Cell::Unclosed));
-        let unopened = (!opens && closes && spans > 1 && !lines)
+        let unclosed = (opens && !closes && (spans > 1 || lines || has_pair())).then(|| (3 + further + 2 * self.strays(&trimmed[1..]), 1, Cell::Unclosed));
+        let unopened = (!opens && closes && !lines && (spans > 1 || has_pair()))
             .then(|| (3 + further + 2 * self.strays(&trimmed[..trimmed.len() - 1]), 1, Cell::Unopened));
         let abutting = self.abutting(cell).map(|(price, at)| (price, 2, Cell::Abutting(start + at)));
         [plain, quoted, unclosed, unopened, abutting].into_iter().flatten()
@@ -260,6 +261,10 @@ impl Search<'_> {
             return None;
         }
         let (before, inner, after) = (&cell[..first], &cell[first + 1..last], &cell[last + 1..]);
+        // A quote behind a delimiter opens a cell, and one before a delimiter closes it: nothing abuts there.
+        if inner.first() == Some(&self.dialect.delimiter) || inner.last() == Some(&self.dialect.delimiter) {
+            return None;
+        }
         let price = 4 + self.strays(inner);
         let is_one_cell = |plain: &[u8]| !has_line_end(plain) && memchr::memchr(self.dialect.delimiter, plain).is_none();
         match (self.dialect.unpadded(before).is_empty(), self.dialect.unpadded(after).is_empty()) {

@@ -229,8 +229,8 @@ fn mended(buffer: &[u8], record: Record, is_whole: bool, table: &Table, limit: u
         }
     }
     // Several lines are one record only where that explains much: else the first line is read as it stands.
-    let best = best.map(|(_, record)| record).filter(|best| !best.is_long || !is_whole || record.is_long);
-    if let Some(record) = best.or(is_whole.then_some(record)) {
+    let is_worth = |(price, best): &(u32, Record)| *price <= ONE_SLIP || !best.is_long || !is_whole || record.is_long;
+    if let Some(record) = best.filter(is_worth).map(|(_, record)| record).or(is_whole.then_some(record)) {
         return End::At(record);
     }
     match line_length(buffer, at_end) {

@@ -33,6 +33,8 @@ pub struct Table {
     pub is_spaced: bool,
     /// What a line that is no record starts with.
     pub comment: Option<u8>,
+    /// Whether the configuration says so: then every such line is a comment.
+    pub is_comment_given: bool,
 }
 
 /// How a record looks beside the table's own.
@@ -97,8 +99,11 @@ impl Table {
     /// What a line is that stands among the records and is none: a comment, the header again, a total.
     #[must_use]
     pub fn not_a_row(&self, text: &[u8], record: &ByteRecord) -> Option<NoteCode> {
-        if self.comment.is_some_and(|comment| text.first() == Some(&comment)) && (record.len() != self.width || self.is_unlike(record)) {
-            return Some(NoteCode::CommentSkipped);
+        if self.comment.is_some_and(|comment| text.first() == Some(&comment)) {
+            let is_remark = matches!(text.get(1), Some(b' ' | b'#' | b'!')) && self.is_unlike(record);
+            if self.is_comment_given || record.len() != self.width || is_remark {
+                return Some(NoteCode::CommentSkipped);
+            }
         }
         let is_header = self.header.len() > 1
             && self.header.len() == record.len()
@@ -166,10 +171,18 @@ fn is_footer(record: &ByteRecord, width: usize) -> bool {
         "copyright",
         "©",
         "page ",
+        "source:",
+        "note:",
+        "notes:",
+        "disclaimer",
+        "prepared by",
+        "printed ",
+        "downloaded ",
+        "created by",
     ];
     const COUNTED: &[&str] = &["rows", "records", "leads", "results", "entries", "lines", "contacts"];
     let Some(first) = record.iter().find(|cell| !cell.trim_ascii().is_empty()) else { return false };
-    if first.len() > 160 || !first.trim_ascii_start().first().is_some_and(|b| matches!(b.to_ascii_lowercase(), b't' | b'g' | b's' | b'c' | b'r' | b'e' | b'p' | b'*' | b'-' | b'=' | b'#' | b'_' | b'0'..=b'9' | 128..)) {
+    if first.len() > 160 || !first.trim_ascii_start().first().is_some_and(|b| matches!(b.to_ascii_lowercase(), b't' | b'g' | b's' | b'c' | b'r' | b'e' | b'p' | b'n' | b'd' | b'*' | b'-' | b'=' | b'#' | b'_' | b'0'..=b'9' | 128..)) {
         return false;
     }
     let Ok(text) = std::str::from_utf8(first) else { return false };
@@ -232,7 +245,8 @@ struct Seen {
 ///
 /// `is_complete` says of a line of names that no other line of names belongs to it.
 pub fn find(text: &[u8], dialect: Dialect, given: &ReadingRules, limit: usize, is_complete: impl Fn(&[String]) -> bool) -> Option<Start> {
-    let loose = Table { dialect, ..Table::default() };
+    let given_comment = if let Some(QuoteRule::Quote(sign)) = given.comment { Some(sign) } else { None };
+    let loose = Table { dialect, comment: given_comment, is_comment_given: given_comment.is_some(), ..Table::default() };
     let width = usual_width(&sample(text, &loose, limit));
     let table = Table { width, ..loose };
     let seen = sample(text, &table, limit);
@@ -246,9 +260,7 @@ pub fn find(text: &[u8], dialect: Dialect, given: &ReadingRules, limit: usize, i
     };
     let (mut first, mut last) = (first, first);
     if has_header && given.header == HeaderRule::Detected {
-        if !is_complete(&joined(&seen[first..=first])) {
-            last = last_header_row(&seen, first, width);
-        }
+        last = last_header_row(&seen, first, width, is_complete(&joined(&seen[first..=first])));
         first = first_header_row(&seen, first, last, width);
     }
     let rows = own_rows(if has_header { &seen[last + 1..] } else { &seen[first..] });
@@ -260,17 +272,20 @@ pub fn find(text: &[u8], dialect: Dialect, given: &ReadingRules, limit: usize, i
     let is_spaced = dialect.delimiter != b' ' && seen[first..].iter().filter(spaced).count() * 10 >= (seen.len() - first) * 9;
     let strip = |name: String| if is_spaced { name.strip_prefix(' ').map_or(name.clone(), str::to_owned) } else { name };
     let header: Vec<String> = header.into_iter().map(strip).collect();
+    let kinds = kinds_of(rows, width);
     let table = Table {
-        kinds: kinds_of(rows, width),
         quoted: quoted_columns(text, rows, &dialect, width),
-        header: if has_header { header.clone() } else { Vec::new() },
+        // Where the columns hold words only, a line like the header may well be a row.
+        header: if has_header && (kinds.iter().any(|kind| kind.is_data()) || is_complete(&header)) { header.clone() } else { Vec::new() },
         comment: match given.comment {
             Some(QuoteRule::Quote(sign)) => Some(sign),
             Some(QuoteRule::Nothing) => None,
             None => comment_sign(&seen[first..], width),
         },
+        is_comment_given: given_comment.is_some(),
         columns: if has_empty_tail(rows, header.len()) { header.len() } else { 0 },
         dialect,
+        kinds,
         width,
         is_spaced,
     };
@@ -291,7 +306,11 @@ fn sample(text: &[u8], table: &Table, limit: usize) -> Vec<Seen> {
     let mut seen = Vec::new();
     let mut cells = ByteRecord::new();
     while seen.len() < SAMPLE_RECORDS {
-        let Some(Found::Row { line, .. } | Found::Skipped { line, .. }) = records.next(&mut cells) else { break };
+        let line = match records.next(&mut cells) {
+            Some(Found::Row { line, .. }) => line,
+            Some(Found::Skipped { .. }) => continue,
+            None => break,
+        };
         let filled = cells.iter().filter(|cell| !cell.trim_ascii().is_empty()).count();
         if filled == 0 || cells::is_blank(&cells) {
             continue;
@@ -396,7 +415,9 @@ fn first_header_row(seen: &[Seen], first: usize, last: usize, width: usize) -> u
 }
 
 /// The last line of a header that takes several: lines with words in all columns that hold data further down.
-fn last_header_row(seen: &[Seen], first: usize, width: usize) -> usize {
+///
+/// A line of names that is complete takes only one that says more about them: units in brackets, or a few words.
+fn last_header_row(seen: &[Seen], first: usize, width: usize, is_complete: bool) -> usize {
     let mut last = first;
     for next in first + 1..(first + HEADER_LINES).min(seen.len()) {
         let record = &seen[next];
@@ -411,7 +432,9 @@ fn last_header_row(seen: &[Seen], first: usize, width: usize) -> usize {
         let is_value = record.cells.iter().enumerate().any(|(at, cell)| is_repeated(at, cell));
         let is_comment = record.cells.get(0).is_some_and(|cell| cell.first() == Some(&b'#'));
         let is_header = record.cells.len() == seen[first].cells.len() && is_words && alike == 0 && !is_again && !is_comment;
-        if !(is_header && !is_value && seen.len() - next > 3 && unlike >= data_columns.div_ceil(2).max(if completes { 1 } else { 2 })) {
+        let is_bracketed = |cell: &[u8]| matches!((cell.first(), cell.last()), (Some(b'('), Some(b')')) | (Some(b'['), Some(b']')));
+        let says_more = record.cells.iter().all(|cell| cell.is_empty() || is_bracketed(cell));
+        if !(is_header && !is_value && (!is_complete || says_more) && seen.len() - next > 3 && unlike >= data_columns.div_ceil(2).max(if completes { 1 } else { 2 })) {
             break;
         }
         last = next;
@@ -479,7 +502,8 @@ fn quoted_columns(text: &[u8], rows: &[Seen], dialect: &Dialect, width: usize) -
 fn comment_sign(seen: &[Seen], width: usize) -> Option<u8> {
     let marked: Vec<&Seen> = seen.iter().filter(|record| record.cells.get(0).is_some_and(|cell| cell.first() == Some(&b'#'))).collect();
     let body = kinds_of(seen, width);
-    let is_none = |record: &&Seen| record.cells.len() != width || matches!(compare(&body, &record.kinds), (0, 1..));
+    let is_remark = |record: &Seen| record.cells.get(0).is_some_and(|cell| matches!(cell.get(1), Some(b' ' | b'#' | b'!')));
+    let is_none = |record: &&Seen| record.cells.len() != width || (is_remark(record) && matches!(compare(&body, &record.kinds), (0, 1..)));
     let is_comment = !marked.is_empty() && width > 1 && marked.len() * 2 < seen.len() && marked.iter().all(is_none);
     is_comment.then_some(b'#')
 }

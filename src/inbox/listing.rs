@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use super::settle::Look;
+use crate::reading::{Look, look_of};
 
 /// A file that waits in the inbox to be taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -194,19 +194,6 @@ pub fn count(inbox: &Path) -> io::Result<usize> {
         }
     }
     Ok(waiting)
-}
-
-/// What a look sees in a file's metadata.
-#[must_use]
-pub fn look_of(metadata: &Metadata) -> Look {
-    let nanoseconds = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
-    Look {
-        size: metadata.len(),
-        mtime_ns: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
-        ctime_ns: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
-        dev: metadata.dev(),
-        ino: metadata.ino(),
-    }
 }
 
 /// Whether metadata (of the name itself, not of what a link points to) belongs to something that is never taken.

@@ -20,11 +20,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rustix::fs::{CWD, Mode, OFlags};
 use uuid::Uuid;
 
-use super::listing::{self, Drop, DropKind, Ignored, look_of, not_regular};
+use super::listing::{self, Drop, DropKind, Ignored, not_regular};
 use super::names::{Family, Folder, LeadsFormat, Names, Place, Wants, display_name};
-use super::settle::{Look, WriterProof};
+use super::settle::WriterProof;
 use super::writers::{self, Lease};
 use crate::durable;
+use crate::reading::{Look, look_of};
 
 /// Where the folders are, and who shares them.
 #[derive(Debug, Clone)]

@@ -10,11 +10,11 @@ use uuid::Uuid;
 
 use super::delivery::Moves;
 use super::ledger::Notice;
-use super::source_file::sha256_of;
 use super::{Fatal, Ingest, Recovered, Start, UNFINISHED_STARTS, fate_name, finding_code};
 use crate::clock;
-use crate::inbox::{self, Claim, DropKind, Finished, Found, Look, Names, Output, SpoolError, display_name, look_of};
+use crate::inbox::{self, Claim, DropKind, Finished, Found, Names, Output, SpoolError, display_name};
 use crate::journal::{Action, AlertCode, Report};
+use crate::reading::{Look, look_of, sha256_of};
 use crate::render::receipt::Facts;
 use crate::render::words::counted;
 use crate::store::Store;

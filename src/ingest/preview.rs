@@ -8,9 +8,7 @@ use std::sync::atomic::AtomicBool;
 use csv::ByteRecord;
 use uuid::Uuid;
 
-use super::source_file::{SourceFile, Unopened};
 use super::stream::{self, Cutoff, Width};
-use super::unpack;
 use crate::engine::cells;
 use crate::engine::chunk::{Chunk, Context, IssueCounts};
 use crate::engine::file_error::FileError;
@@ -19,6 +17,7 @@ use crate::engine::notes::Notes;
 use crate::engine::plan::{self, Head};
 use crate::engine::records::{Found, Records};
 use crate::engine::rules::Rules;
+use crate::reading::{self, SourceFile, Unopened};
 
 /// An opened file.
 #[derive(Debug)]
@@ -147,7 +146,9 @@ pub fn preview(
             found.issue_count = found.counts.pairs.iter().map(|pair| pair.count).sum();
             Ok(Ok(found))
         }
-        Err(Cutoff::Read(error) | Cutoff::Sink(error)) => unpack::file_error_in(&error).cloned().map_or(Err(error), |error| Ok(Err(error))),
+        Err(Cutoff::Read(error) | Cutoff::Sink(error)) => {
+            reading::file_error_in(&error).cloned().map_or(Err(error), |error| Ok(Err(error)))
+        }
         Err(Cutoff::Stopped) => Err(io::ErrorKind::Interrupted.into()),
     }
 }
@@ -209,7 +210,7 @@ pub fn emit_csv(mut opened: Opened, rules: &Rules, out: &mut impl Write) -> io::
         Ok(())
     });
     if let Err(error) = read {
-        return unpack::file_error_in(&error).cloned().map_or(Err(error), |error| Ok(Err(error)));
+        return reading::file_error_in(&error).cloned().map_or(Err(error), |error| Ok(Err(error)));
     }
     writer.flush()?;
     Ok(Ok(emitted))

@@ -10,12 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use super::cutter::{Cutter, Cutting};
-use super::feed::Feed;
-pub use super::feed::Streamed;
 use crate::engine::chunk::{self, Chunk, ChunkOutcome, Context};
 use crate::engine::plan::Layout;
 use crate::engine::rules::Rules;
+use crate::reading::{Cutter, Cutting, Feed, Streamed};
 
 /// Bytes read at a time; a chunk is what of them is whole records.
 pub const CHUNK_BYTES: usize = 256 << 10;

@@ -130,7 +130,7 @@ fn bytes_of_another_encoding_are_letters_of_it() {
     assert!(read.records.iter().all(|record| record.len() == 7), "{:?}", read.records);
     let third: Vec<&str> = read.records.iter().map(|record| record[2].split(" -").next().unwrap_or_default()).collect();
     assert_eq!(third[1..5], ["Transferência on line", "Depósito COMPE", "Proventos", "Benefício"]);
-    assert_eq!(read.records[10][2], "Cobrança de I.O.F.");
+    assert_eq!(read.records[11][2], "Cobrança de I.O.F.");
 }
 
 #[test]

@@ -9,12 +9,12 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::feed::{Feed, Streamed};
+use super::look::{Look, look_of};
 use super::unpack::{self, Container, Trouble, UnpackLimits, Unpacked};
 use crate::engine::decode::Encoding;
 use crate::engine::file_error::FileError;
 use crate::engine::plan::{HEAD_BYTES, Head};
 use crate::engine::rules::Rules;
-use crate::inbox::{Look, look_of};
 
 /// An opened drop with the first bytes of the list in it.
 pub(crate) struct SourceFile {

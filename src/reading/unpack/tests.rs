@@ -1,3 +1,5 @@
+//! Containers of every kind, whole, cut, changed and malicious, made in memory.
+
 use std::fmt::Write as _;
 use std::io::{Cursor, Seek, SeekFrom, Write};
 
