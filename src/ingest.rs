@@ -562,14 +562,14 @@ impl Ingest {
         report.columns = tally::columns_told(plan);
         report.rows = rows;
         report.issues = tally.issues_told(plan);
-        report.systematic = tally.systematic(plan);
+        report.systematic = file.left_aside().iter().map(|note| tally::left_aside(note)).collect();
+        report.systematic.extend(tally.systematic(plan));
         let drifts = known.map(|known| drift::drift(known, plan)).unwrap_or_default();
         report.systematic.extend(drifting::told(&drifts));
         report.quality = tally.quality(plan, self.config.store.leads);
         report.stages = tally.stages(rules, &self.learned);
         report.tiers = tally.tiers();
         report.value = tally.value();
-        tally.facts.repaired_rows = tally.checked.repaired;
         let is_unchanged = returned.is_unchanged(rows, tally.rejects_digest);
         if is_unchanged {
             report.reason = Some("nothing was changed in this rejects file: no row of it can be taken yet".to_owned());

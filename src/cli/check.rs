@@ -82,10 +82,16 @@ impl Check {
     /// One file, with an `error` when it would go to `failed/`.
     fn one(&self, global: &Global, config: &Arc<Config>, rules: &Rules, file: &std::path::Path) -> Result<serde_json::Value, Trouble> {
         let name = display_name(std::path::Path::new(file.file_name().unwrap_or(file.as_os_str())));
+        let is_page = self.emit.is_none() && !global.json;
         let opened = preview::open(file, rules).map_err(|error| Trouble::environment(format!("{}: {error}", file.display())))?;
         let opened = match opened {
             Ok(opened) => opened,
-            Err(error) => return Ok(refused(&name, &error)),
+            Err(error) => {
+                if is_page {
+                    print!("{}", check_page::refused(&name, None, &error));
+                }
+                return Ok(refused(&name, &error));
+            }
         };
         if self.emit == Some(Emit::Csv) {
             return emit_csv(&name, opened, rules);
@@ -94,8 +100,8 @@ impl Check {
         let plan = match plan::decide(opened.head(), rules, source, None) {
             Ok(plan) => plan,
             Err(error) => {
-                if self.emit.is_none() && !global.json {
-                    print!("{}", check_page::refused(&name, &opened, rules));
+                if is_page {
+                    print!("{}", check_page::refused(&name, Some((&opened, rules)), &error));
                 }
                 return Ok(refused(&name, &error));
             }
@@ -129,10 +135,15 @@ impl Check {
         drop(out);
         let found = match found {
             Ok(found) => found,
-            Err(error) => return Ok(refused(&name, &error)),
+            Err(error) => {
+                if is_page {
+                    print!("{}", check_page::refused(&name, None, &error));
+                }
+                return Ok(refused(&name, &error));
+            }
         };
         let checked = Checked { name: &name, container: container.as_deref(), left_aside: &left_aside, plan: &plan, found: &found };
-        if self.emit.is_none() && !global.json {
+        if is_page {
             print!("{}", check_page::page(&checked));
         }
         Ok(summary(&checked))
@@ -172,7 +183,7 @@ fn emit_csv(name: &str, opened: Opened, rules: &Rules) -> Result<serde_json::Val
 }
 
 fn summary(checked: &Checked<'_>) -> serde_json::Value {
-    let Checked { name, container, plan, found, .. } = checked;
+    let Checked { name, container, left_aside, plan, found } = checked;
     let layout = &plan.layout;
     let columns: Vec<_> = plan
         .mapping
@@ -193,6 +204,7 @@ fn summary(checked: &Checked<'_>) -> serde_json::Value {
     json!({
         "file": name,
         "container": container,
+        "left_aside": left_aside,
         "dialect": { "encoding": layout.encoding.as_str(), "delimiter": char::from(layout.dialect().delimiter).to_string(),
                      "quote": layout.dialect().quote.map(|quote| char::from(quote).to_string()),
                      "escape": layout.dialect().escape.map(|escape| char::from(escape).to_string()),

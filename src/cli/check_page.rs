@@ -3,7 +3,9 @@
 
 use std::fmt::Write as _;
 
+use crate::engine::file_error::FileError;
 use crate::engine::findings::{self, Finding};
+use crate::engine::lead::FieldSet;
 use crate::engine::plan::{self, Layout, Plan};
 use crate::engine::rules::Rules;
 use crate::ingest::preview::{Opened, Preview};
@@ -23,6 +25,11 @@ pub(super) struct Checked<'a> {
     /// What came of it.
     pub found: &'a Preview,
 }
+
+/// Characters shown of a column's name, of a sentence that quotes a cell, and of one that says what to do.
+const NAME_CHARS: usize = 40;
+const SENTENCE_CHARS: usize = 200;
+const ADVICE_CHARS: usize = 400;
 
 impl Checked<'_> {
     /// What is worth saying once.
@@ -49,8 +56,8 @@ pub(super) fn page(checked: &Checked<'_>) -> String {
     };
     let _ = writeln!(
         page,
-        "  {} rows: {} acceptable{repeats}, {} rejected",
-        console::thousands(found.rows),
+        "  {}: {} acceptable{repeats}, {} rejected",
+        counted(found.rows, "row", "rows"),
         console::thousands(found.rows - found.rejected),
         console::thousands(found.rejected)
     );
@@ -71,7 +78,9 @@ pub(super) fn page(checked: &Checked<'_>) -> String {
         let issues: Vec<Vec<String>> = found
             .issues
             .iter()
-            .map(|issue| vec![issue.row.to_string(), issue.line.to_string(), issue.column.clone(), issue.message.clone()])
+            .map(|issue| {
+                vec![issue.row.to_string(), issue.line.to_string(), name_of(&issue.column), clipped(&issue.message, SENTENCE_CHARS)]
+            })
             .collect();
         page += &indented(&console::table(&["ROW", "LINE", "COLUMN", "WHAT IS WRONG"], &issues));
         let more = found.issue_count - found.issues.len() as u64;
@@ -84,10 +93,25 @@ pub(super) fn page(checked: &Checked<'_>) -> String {
     page + "\n"
 }
 
-/// What can be said of a file that would go to `failed/` as a whole: how it was read, where it got that far.
-pub(super) fn refused(name: &str, opened: &Opened, rules: &Rules) -> String {
-    let Ok(layout) = plan::layout(opened.head(), rules) else { return String::new() };
-    format!("{name}\n\nHow it is read\n{}\n", reading(&layout, packed(opened).as_deref()))
+/// What can be said of a file that would go to `failed/` as a whole: how it was read and what its columns are, where it
+/// got that far.
+pub(super) fn refused(name: &str, opened: Option<(&Opened, &Rules)>, error: &FileError) -> String {
+    let mut page = format!("{name}\n\n");
+    if let Some((opened, rules)) = opened
+        && let Ok(layout) = plan::layout(opened.head(), rules)
+    {
+        let _ = writeln!(page, "How it is read\n{}", reading(&layout, packed(opened).as_deref()));
+        let mut lenient = rules.clone();
+        lenient.columns.required = FieldSet::default();
+        if let Ok(plan) = plan::decide(opened.head(), &lenient, "", None) {
+            let _ = writeln!(page, "What maps to what\n{}", indented(&columns(&plan)));
+        }
+    }
+    let FileError { what, remedy, .. } = error;
+    let stop = if what.ends_with('?') { "" } else { "." };
+    let _ = writeln!(page, "What comes of it\n  Nothing would be taken: the file would go to failed/ as a whole.\n");
+    let _ = writeln!(page, "What is wrong\n  {}{stop}\n\nWhat to do\n  {remedy}.", capitalised(what));
+    page
 }
 
 /// What a list came in, in words.
@@ -129,7 +153,7 @@ fn reading(layout: &Layout, container: Option<&str>) -> String {
         (true, 1) => format!("column names in line {}", layout.header_row),
         (true, lines) => format!("column names in lines {} to {}", layout.header_row, layout.header_row + lines - 1),
     });
-    lines.iter().map(|line| format!("  {line}\n")).collect()
+    indented(&lines.join("\n"))
 }
 
 fn unsure(confidence: f64) -> &'static str {
@@ -150,7 +174,9 @@ fn columns(plan: &Plan) -> String {
         .mapping
         .columns
         .iter()
-        .map(|column| vec![column.name.clone(), column.maps_to.map_or("-", |field| field.name()).to_owned(), column.why.clone()])
+        .map(|column| {
+            vec![name_of(&column.name), column.maps_to.map_or("-", |field| field.name()).to_owned(), clipped(&column.why, SENTENCE_CHARS)]
+        })
         .collect();
     console::table(&["COLUMN", "READ AS", "WHY"], &rows)
 }
@@ -162,12 +188,30 @@ fn told(findings: &[Finding]) -> String {
             let count = if finding.count == 0 { String::new() } else { console::thousands(finding.count) };
             let listed: Vec<String> = finding.rows.iter().map(u64::to_string).collect();
             let more = if finding.count > finding.rows.len() as u64 { ", …" } else { "" };
-            vec![finding.column.clone().unwrap_or_default(), count, format!("{}{more}", listed.join(", ")), finding.advice.clone()]
+            let column = finding.column.as_deref().map_or_else(String::new, name_of);
+            vec![column, count, format!("{}{more}", listed.join(", ")), clipped(&finding.advice, ADVICE_CHARS)]
         })
         .collect();
     console::table(&["COLUMN", "HOW OFTEN", "ROWS", "WHAT AND WHAT TO DO"], &rows)
 }
 
+/// A column's name, as much of it as a table bears.
+fn name_of(column: &str) -> String {
+    clipped(column, NAME_CHARS)
+}
+
+fn clipped(text: &str, chars_max: usize) -> String {
+    match text.char_indices().nth(chars_max) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+fn capitalised(sentence: &str) -> String {
+    let mut characters = sentence.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+}
+
 fn indented(text: &str) -> String {
-    text.lines().map(|line| format!("  {line}\n")).collect()
+    text.lines().fold(String::new(), |page, line| page + "  " + line + "\n")
 }

@@ -336,7 +336,7 @@ mod tests {
         fn cleaning_twice_changes_nothing(cell in "\\PC{0,20}|[ \t\r\n\u{0}\u{a0}\u{200b}\u{200d}\u{301}aé東👩]{0,20}") {
             let once = clean(&cell).into_owned();
             prop_assert_eq!(clean(&once), once.as_str());
-            prop_assert!(!once.chars().any(|c| c.is_control()) && !once.contains("  ") && once.trim() == once);
+            prop_assert!(!once.chars().any(char::is_control) && !once.contains("  ") && once.trim() == once);
         }
 
         #[test]

@@ -141,8 +141,16 @@ fn field_text<'a>(cell: &'a str, rules: &Rules, field: Field) -> Cow<'a, str> {
             Cow::Owned(text) => Cow::Owned(cells::clean(&text).into_owned()),
         },
         Field::Source => repaired(text, rules),
-        Field::Email | Field::Value | Field::Phone => Cow::Borrowed(text),
+        Field::Email | Field::Value | Field::Phone => without_nuls(text),
     }
+}
+
+/// A cell without the zero bytes that programs pad texts with.
+fn without_nuls(text: &str) -> Cow<'_, str> {
+    if !text.as_bytes().contains(&0) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(trim(&text.replace('\0', "")).to_owned())
 }
 
 /// A cell without the damage of an earlier wrong encoding, where the configuration wants it repaired.
@@ -273,8 +281,12 @@ impl Remarks<'_, '_> {
         if !texts[Field::Phone as usize].is_empty() {
             self.add_phone(texts[Field::Phone as usize], number);
         }
-        if !self.row.raw.record.as_slice().is_ascii() {
+        let cells = self.row.raw.record.as_slice();
+        if !cells.is_ascii() {
             self.add_mojibake();
+        }
+        if cells.contains(&0) {
+            self.add_nuls();
         }
     }
 
@@ -316,6 +328,17 @@ impl Remarks<'_, '_> {
                 });
             }
             Phone::E164(_) | Phone::National => {}
+        }
+    }
+
+    /// Only fields are cleaned; other columns keep every byte.
+    fn add_nuls(&mut self) {
+        let Row { raw, plan, .. } = self.row;
+        for at in Field::ALL.iter().flat_map(|field| columns_of(plan, *field)) {
+            if raw.record.get(*at).is_some_and(|cell| cell.contains(&0)) {
+                let column = self.row.column_name(*at);
+                self.notes.add((raw.row, raw.line), &column, NoteCode::NulRemoved, || format!("Zero bytes were taken out of {column}"));
+            }
         }
     }
 
@@ -483,6 +506,22 @@ mod tests {
         let checked = check_cells("name,email,value", vec![b"A\xff", b"a@b.co", b"5"], &Rules::default());
         let told: Vec<_> = checked.issues.iter().map(|issue| (issue.code, issue.column.as_str())).collect();
         assert_eq!(told, [(IssueCode::InvalidEncoding, "name")], "a cell that cannot be read is not missing");
+    }
+
+    #[test]
+    fn zero_bytes_are_taken_out_of_fields_and_told() {
+        let cells: Vec<&[u8]> = vec![b"A\0da", b"a@b.co\0", b"\x005\0", b"555\0", b"x\0"];
+        let checked = check_cells("name,email,value,phone,notes", cells, &Rules::default());
+        let lead = checked.batch.lead(0, &checked.plan.mapping.extra_names);
+        assert_eq!((lead.name, lead.email, lead.phone), ("Ada", "a@b.co", "555"));
+        assert_eq!(lead.extra.iter().collect::<Vec<_>>(), [("notes", "x\0")]);
+        let told: Vec<&str> = checked.notes.counts.iter().filter(|n| n.code == NoteCode::NulRemoved).map(|n| n.column.as_str()).collect();
+        assert_eq!(told, ["name", "email", "value", "phone"]);
+        assert_eq!(
+            read("name,email,value", "A,\0,5", &Rules::default()),
+            "missing_field@email: Missing fields in lead data: ['email']",
+            "nothing but zero bytes is nothing"
+        );
     }
 
     #[test]

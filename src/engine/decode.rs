@@ -192,7 +192,11 @@ fn by_content(head: &[u8], whole: bool) -> Result<Detected, FileError> {
     // Bytes that are no words in any encoding are damage; so they are where half of them are UTF-8 and the rest makes no
     // good words with them.
     let is_damage = damage.broken <= FEW_BROKEN && reading.plausibility < legacy::IMPLAUSIBLE;
-    if is_damage || damage.is_filler || damage.is_within_numbers || (damage.valid >= damage.broken && reading.plausibility < legacy::DOUBTFUL) {
+    if is_damage
+        || damage.is_filler
+        || damage.is_within_numbers
+        || (damage.valid >= damage.broken && reading.plausibility < legacy::DOUBTFUL)
+    {
         return Ok(Detected { encoding: Encoding::UTF_8, confidence: 0.5 });
     }
     Ok(Detected { encoding: Encoding::unmarked(reading.charset), confidence: reading.confidence.min(SURE) })
@@ -321,7 +325,8 @@ fn refuse_binary(head: &[u8]) -> Result<(), FileError> {
     }
     // Text of any language has tabs and line ends, and hardly another control character; other data has them all over.
     // The escapes of ISO-2022-JP are text.
-    let controls = head.iter().filter(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace() && !matches!(**byte, 0x1b..=0x1f)).count();
+    let controls =
+        head.iter().filter(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace() && !matches!(**byte, 0x1b..=0x1f)).count();
     if controls > STRAY_ZEROS && controls * 20 > head.len() {
         return Err(FileError::new("not_a_csv", "this is a binary file (its bytes are no text), not a CSV file", EXPORT));
     }

@@ -85,9 +85,8 @@ pub fn detect(sample: &[u8], given: &ReadingRules) -> Dialect {
     };
     let escapes: Vec<Option<u8>> = match given.escape {
         Some(QuoteRule::Quote(escape)) => vec![Some(escape)],
-        Some(QuoteRule::Nothing) => vec![None],
         None if [&b"\\\""[..], b"\\'"].iter().any(|pair| memchr::memmem::find(sample, pair).is_some()) => vec![None, Some(b'\\')],
-        None => vec![None],
+        Some(QuoteRule::Nothing) | None => vec![None],
     };
     // Comments have commas, too, and tell nothing about the records.
     let comment = if let Some(QuoteRule::Quote(sign)) = given.comment { sign } else { b'#' };

@@ -52,10 +52,10 @@ impl Kind {
         if is_url(cell) {
             return Self::Url;
         }
-        if count.digits > 0 {
-            if let Some(kind) = numeric(cell, &count) {
-                return kind;
-            }
+        if count.digits > 0
+            && let Some(kind) = numeric(cell, &count)
+        {
+            return kind;
         }
         if matches!(first, b';' | b'|' | b'\t') || matches!(last, b';' | b'|' | b'\t') || count.breaks > 0 {
             return Self::Odd;

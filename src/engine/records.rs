@@ -6,6 +6,7 @@
 use csv::ByteRecord;
 use memchr::memchr;
 
+use super::dialect::Dialect;
 use super::notes::NoteCode;
 use super::repair;
 use super::split::Record;
@@ -99,21 +100,21 @@ impl<'a> Records<'a> {
         let table = self.table;
         let mut repaired = None;
         if record.is_clean {
-            read_clean(text, table, out);
+            read_clean(text, &table.dialect, out);
         } else if repair::read(text, &table.dialect, table.width, &table.quoted, out) != repair::Reading::Clean {
             repaired = Some(NoteCode::QuoteRepaired);
         }
-        if table.width > 1 && out.len() != table.width {
-            if let Some(other) = repair::other_delimiter(text, &table.dialect, table.width, &table.kinds) {
-                let by_other =
-                    Table { dialect: super::dialect::Dialect { delimiter: other.delimiter, ..table.dialect }, ..Table::default() };
-                if other.is_spaced {
-                    repair::read(text, &by_other.dialect, table.width, &[], out);
-                } else {
-                    read_clean(text, &by_other, out);
-                }
-                repaired = Some(NoteCode::DelimiterRepaired);
+        if table.width > 1
+            && out.len() != table.width
+            && let Some(other) = repair::other_delimiter(text, &table.dialect, table.width, &table.kinds)
+        {
+            let dialect = Dialect { delimiter: other.delimiter, ..table.dialect };
+            if other.is_spaced {
+                repair::read(text, &dialect, table.width, &[], out);
+            } else {
+                read_clean(text, &dialect, out);
             }
+            repaired = Some(NoteCode::DelimiterRepaired);
         }
         if table.is_spaced {
             strip_spaces(out);
@@ -155,8 +156,7 @@ fn strip_spaces(record: &mut ByteRecord) {
 }
 
 /// Cuts a well-formed record, without its line end, into cells.
-pub(super) fn read_clean(text: &[u8], table: &Table, out: &mut ByteRecord) {
-    let dialect = &table.dialect;
+pub(super) fn read_clean(text: &[u8], dialect: &Dialect, out: &mut ByteRecord) {
     out.clear();
     let mut at = 0;
     loop {

@@ -30,6 +30,9 @@ const REACH: usize = 24;
 const PRICE_MAX: u32 = 8;
 const IMPOSSIBLE: u32 = u32::MAX;
 
+/// Where a cell starts and ends, and how it is understood.
+type Span = (usize, usize, Cell);
+
 /// How one cell is understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cell {
@@ -160,7 +163,7 @@ struct Step {
 
 impl Search<'_> {
     /// The cheapest explanation with exactly `width` cells: its price, and the cells as (start, end, how).
-    fn cheapest(&self, width: usize) -> Option<(u32, Vec<(usize, usize, Cell)>)> {
+    fn cheapest(&self, width: usize) -> Option<(u32, Vec<Span>)> {
         let ends: Vec<usize> = memchr::memchr_iter(self.dialect.delimiter, self.record).chain([self.record.len()]).collect();
         let nodes = ends.len();
         if width == 0 || width > NODES_MAX || nodes > NODES_MAX || width > nodes * 2 {
@@ -220,12 +223,13 @@ impl Search<'_> {
 
         let has_pair = || memchr::memmem::find(cell, &[self.quote; 2]).is_some();
         let plain = (spans == 1 && !lines).then(|| (if opens { 1 + 2 * quotes } else { 2 * quotes }, 1, Cell::Plain));
-        let quoted = (opens && closes).then(|| (self.strays(&trimmed[1..trimmed.len() - 1]), 1, Cell::Quoted));
-        let unclosed = (opens && !closes && (spans > 1 || lines || has_pair())).then(|| (3 + further + 2 * self.strays(&trimmed[1..]), 1, Cell::Unclosed));
+        let in_quotes = (opens && closes).then(|| (self.strays(&trimmed[1..trimmed.len() - 1]), 1, Cell::Quoted));
+        let unclosed = (opens && !closes && (spans > 1 || lines || has_pair()))
+            .then(|| (3 + further + 2 * self.strays(&trimmed[1..]), 1, Cell::Unclosed));
         let unopened = (!opens && closes && !lines && (spans > 1 || has_pair()))
             .then(|| (3 + further + 2 * self.strays(&trimmed[..trimmed.len() - 1]), 1, Cell::Unopened));
         let abutting = self.abutting(cell).map(|(price, at)| (price, 2, Cell::Abutting(start + at)));
-        [plain, quoted, unclosed, unopened, abutting].into_iter().flatten()
+        [plain, in_quotes, unclosed, unopened, abutting].into_iter().flatten()
     }
 
     /// The price of what stands between two quotes: a doubled quote is free, a lone one is a slip, and a greater one

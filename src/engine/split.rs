@@ -150,8 +150,7 @@ pub fn end_of_record(buffer: &[u8], table: &Table, limit: usize, at_end: bool) -
         match buffer.get(behind) {
             _ if behind > limit => return End::At(Record { length: behind, ..record }),
             None if !at_end => return End::Open,
-            None => {}
-            Some(b'\n' | b'\r') => {}
+            None | Some(b'\n' | b'\r') => {}
             Some(byte) if *byte == dialect.delimiter => {}
             Some(_) => {
                 record.is_clean = false;
@@ -207,7 +206,12 @@ fn mended(buffer: &[u8], record: Record, is_whole: bool, table: &Table, limit: u
     let (mut end, mut quoted_lines) = (0, 0);
     for number in 1..=LINES_MAX {
         let line = &buffer[end..];
-        let Some(length) = line_length(line, at_end) else { if at_end || buffer.len() > limit { break } else { return End::Open } };
+        let Some(length) = line_length(line, at_end) else {
+            if at_end || buffer.len() > limit {
+                break;
+            }
+            return End::Open;
+        };
         let line = &line[..length];
         if end + length > limit {
             break;

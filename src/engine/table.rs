@@ -181,17 +181,17 @@ fn is_footer(record: &ByteRecord, width: usize) -> bool {
         "created by",
     ];
     const COUNTED: &[&str] = &["rows", "records", "leads", "results", "entries", "lines", "contacts"];
-    let Some(first) = record.iter().find(|cell| !cell.trim_ascii().is_empty()) else { return false };
-    if first.len() > 160 || !first.trim_ascii_start().first().is_some_and(|b| matches!(b.to_ascii_lowercase(), b't' | b'g' | b's' | b'c' | b'r' | b'e' | b'p' | b'n' | b'd' | b'*' | b'-' | b'=' | b'#' | b'_' | b'0'..=b'9' | 128..)) {
-        return false;
+    let filled = record.iter().filter(|cell| !cell.is_empty()).count();
+    if filled * 3 > width * 2 {
+        return false; // nearly every row: no total fills its row
     }
+    let Some(first) = record.iter().find(|cell| !cell.trim_ascii().is_empty()).filter(|cell| cell.len() <= 160) else { return false };
     let Ok(text) = std::str::from_utf8(first) else { return false };
     let text = text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '-' | '=' | '*' | '#' | '_')).to_lowercase();
     let word_end = text.find(|c: char| !c.is_alphabetic() && !matches!(c, ' ' | '-')).unwrap_or(text.len());
     let (words, behind) = (text[..word_end].trim_end(), text[word_end..].trim_start_matches([':', '=', ' ', '(', '#', '-']));
     let is_count = behind.chars().all(|c| c.is_ascii_digit() || ".,') %€$£".contains(c));
-    let filled = record.iter().filter(|cell| !cell.trim_ascii().is_empty()).count();
-    let has_address = record.iter().any(|cell| Kind::of(cell) == Kind::Email);
+    let has_address = || record.iter().any(|cell| Kind::of(cell) == Kind::Email);
     let is_figure = |cell: &[u8]| cell.first() != Some(&b'+') && Kind::of(cell) == Kind::Number;
     let others = || record.iter().filter(|cell| !cell.trim_ascii().is_empty()).skip(1);
     let has_figure = others().next().is_some() || behind.bytes().any(|b| b.is_ascii_digit());
@@ -199,7 +199,7 @@ fn is_footer(record: &ByteRecord, width: usize) -> bool {
     let counted = text.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, ',' | '.' | ' '));
     let is_tally = counted.len() < text.len() && COUNTED.iter().any(|word| counted.starts_with(word));
     let is_remark = filled == 1 && width > 2 && (is_tally || REMARKS.iter().any(|remark| text.starts_with(remark)));
-    (is_total || is_remark) && !has_address
+    (is_total || is_remark) && !has_address()
 }
 
 /// Where the table begins.
@@ -434,7 +434,12 @@ fn last_header_row(seen: &[Seen], first: usize, width: usize, is_complete: bool)
         let is_header = record.cells.len() == seen[first].cells.len() && is_words && alike == 0 && !is_again && !is_comment;
         let is_bracketed = |cell: &[u8]| matches!((cell.first(), cell.last()), (Some(b'('), Some(b')')) | (Some(b'['), Some(b']')));
         let says_more = record.cells.iter().all(|cell| cell.is_empty() || is_bracketed(cell));
-        if !(is_header && !is_value && (!is_complete || says_more) && seen.len() - next > 3 && unlike >= data_columns.div_ceil(2).max(if completes { 1 } else { 2 })) {
+        if !(is_header
+            && !is_value
+            && (!is_complete || says_more)
+            && seen.len() - next > 3
+            && unlike >= data_columns.div_ceil(2).max(if completes { 1 } else { 2 }))
+        {
             break;
         }
         last = next;

@@ -75,6 +75,6 @@ mod tests {
         let told = told(&[moved, Drift::Gone(vec!["Fax".into()]), Drift::New(vec!["a".into(), "b".into()]), delimiter]);
         let columns: Vec<Option<&str>> = told.iter().map(|entry| entry.column.as_deref()).collect();
         assert_eq!(columns, [Some("Mobile"), Some("Fax"), None, None]);
-        assert!(told.iter().all(|entry| entry.code == "layout_drift" && entry.share == 1.0));
+        assert!(told.iter().all(|entry| entry.code == "layout_drift" && entry.share.total_cmp(&1.0).is_eq()));
     }
 }

@@ -65,6 +65,10 @@ pub(super) fn file_alerts(report: &Report, tally: &Tally, rules: &Rules, is_retu
         let detail = format!("{} a required field", counted(missing, "row lacks", "rows lack"));
         alerts.push(Raised::counted(AlertCode::MissingFieldsOverLimit, detail, missing, quality.missing_fields_max, is_many(missing)));
     }
+    if tally.lines_beyond > 0 {
+        let detail = format!("{} behind the table not read: another table, or remarks", counted(tally.lines_beyond, "line", "lines"));
+        alerts.push(Raised::counted(AlertCode::LinesNotRead, detail, tally.lines_beyond, 0, true));
+    }
     let formulas = tally.checked.formula_cells;
     if formulas > 0 {
         let detail = format!("{} like a formula", counted(formulas, "cell begins", "cells begin"));

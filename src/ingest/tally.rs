@@ -20,6 +20,12 @@ use crate::store::leads::Taken;
 /// Issues, problems and duplicate rows that are listed one by one.
 pub(super) const LISTED: usize = 20;
 
+/// The sheets of a workbook that were not read.
+pub(super) fn left_aside(note: &str) -> Systematic {
+    let advice = format!("Of this workbook {note}. If another one holds the leads, set sheet under [reading], best for this source only");
+    Systematic { column: None, code: "sheets_left_aside".to_owned(), share: 1.0, rows: Vec::new(), advice }
+}
+
 /// Counts over one file, in its order.
 #[derive(Debug, Default)]
 pub(super) struct Tally {

@@ -155,6 +155,8 @@ alert_codes! {
         "The file is in failed/; please report it with the log, this is a fault of the program.";
     FileChangedAfterCommit "file_changed_after_commit" Warning "A file was written to after it had been taken"
         "The changed file was dropped anew; write elsewhere and move finished files into the inbox.";
+    LinesNotRead "lines_not_read" Warning "Lines behind the table of a file were not read"
+        "If they hold leads, put that table into a file of its own and drop it.";
     LayoutDrift "layout_drift" Warning "A source's files have other columns than before"
         "Look whether the fields are taken from the right columns; if not, set aliases for the source, or correct the export.";
     FormulaCells "formula_cells" Warning "Cells would run as formulas in a spreadsheet"

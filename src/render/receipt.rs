@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::words::{counted, shown, thousands};
 use crate::clock;
-use crate::journal::report::{Fate, Report};
+use crate::engine::lead::IssueCode;
+use crate::journal::report::{Fate, Report, Systematic};
 
 /// What a receipt says beyond the report; kept with the job, so that the receipt can be made again.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,8 +34,6 @@ pub struct Facts {
     pub duplicate_of: Option<Earlier>,
     /// For rows that we gave back: what became of them.
     pub returned: Option<Returned>,
-    /// Rows with a stray quote that were read as they stand.
-    pub repaired_rows: u64,
 }
 
 /// One problem of one row.
@@ -116,6 +115,7 @@ pub fn dry_run_note(report: &Report, facts: &Facts) -> String {
             note.line(0, &format!("{taken} of {} would be taken.", thousands(report.rows.total)));
             note.came_in(report, facts);
             note.did_not(report, facts, FACTS_KEPT);
+            note.worth_knowing(report);
         }
     }
     note.gap();
@@ -126,6 +126,8 @@ pub fn dry_run_note(report: &Report, facts: &Facts) -> String {
 
 const WIDTH: usize = 90;
 const PROBLEMS_SHORT: usize = 5;
+/// Findings about the file that are listed.
+const FINDINGS: usize = 8;
 const MESSAGE_CHARS: usize = 200;
 
 fn processed(report: &Report, facts: &Facts) -> String {
@@ -135,6 +137,7 @@ fn processed(report: &Report, facts: &Facts) -> String {
     note.returned(facts);
     note.came_in(report, facts);
     note.did_not(report, facts, PROBLEMS_SHORT);
+    note.worth_knowing(report);
     note.next(report);
     note.kept(report);
     note.0
@@ -240,10 +243,6 @@ impl Note {
             let who = format!("{} {who} further up in the same file (only the first row counts)", thousands(count));
             items.push(if facts.duplicate_rows.is_empty() { who } else { format!("{who}: {rows}") });
         }
-        if facts.repaired_rows > 0 {
-            let rows = counted(facts.repaired_rows, "row", "rows");
-            items.push(format!("{rows} with a quote that is never closed, taken as written: please look"));
-        }
         for item in items {
             self.item(2, &item);
         }
@@ -251,22 +250,41 @@ impl Note {
 
     fn did_not(&mut self, report: &Report, facts: &Facts, problems: usize) {
         self.section("What did not");
-        if report.rows.rejected == 0 && report.systematic.is_empty() {
+        if report.rows.rejected == 0 {
             self.line(2, "Nothing: every row was good.");
             return;
         }
-        if report.rows.rejected > 0 {
-            let rows = counted(report.rows.rejected, "row", "rows");
-            match &report.rejects_as {
-                Some(rejects) => self.line(2, &format!("{rows} with mistakes, given back in {}:", shown(rejects))),
-                None => self.line(2, &format!("{rows} with mistakes:")),
-            }
-            self.problem_lines(report, facts, problems);
+        let rows = counted(report.rows.rejected, "row", "rows");
+        match &report.rejects_as {
+            Some(rejects) => self.line(2, &format!("{rows} with mistakes, given back in {}:", shown(rejects))),
+            None => self.line(2, &format!("{rows} with mistakes:")),
         }
-        for fault in report.systematic.iter().take(PROBLEMS_SHORT) {
-            let column = fault.column.as_deref().map_or_else(String::new, |column| format!("Column {}: ", shown(column)));
-            self.item(2, &format!("{column}{}", shown(&fault.advice)));
+        self.problem_lines(report, facts, problems);
+        report.systematic.iter().filter(|finding| is_fault(finding)).take(PROBLEMS_SHORT).for_each(|fault| self.finding(fault));
+    }
+
+    /// How the file was read where that is not obvious, and what was noticed in rows that were taken.
+    fn worth_knowing(&mut self, report: &Report) {
+        let mut findings = report.systematic.iter().filter(|finding| !is_fault(finding)).peekable();
+        if findings.peek().is_none() {
+            return;
         }
+        self.section("Worth knowing");
+        let more = findings.by_ref().take(FINDINGS).map(|finding| self.finding(finding)).count();
+        if more == FINDINGS && findings.next().is_some() {
+            self.line(2, "and more: see the report");
+        }
+    }
+
+    fn finding(&mut self, finding: &Systematic) {
+        let column = finding.column.as_deref().map_or_else(String::new, |column| format!("Column {}: ", shown(column)));
+        let listed: Vec<String> = finding.rows.iter().map(u64::to_string).collect();
+        let rows = match listed.len() {
+            0 => String::new(),
+            1 => format!(" (e.g. row {})", listed[0]),
+            _ => format!(" (e.g. rows {})", listed.join(", ")),
+        };
+        self.item(2, &format!("{column}{}{rows}", shown(&finding.advice)));
     }
 
     fn problems(&mut self, report: &Report, facts: &Facts, problems: usize) {
@@ -370,6 +388,11 @@ impl Note {
     }
 }
 
+/// Whether a finding is about rejected rows.
+fn is_fault(finding: &Systematic) -> bool {
+    IssueCode::ALL.iter().any(|code| code.as_str() == finding.code)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -440,7 +463,6 @@ All about it: valhalla reports 0198-job
             changed_cells: 3,
             duplicate_rows: vec![7, 9],
             problems: vec![problem(3, "Missing fields in lead data: ['email']"), problem(5, "Invalid email format: a\nb")],
-            repaired_rows: 1,
             ..Facts::default()
         };
         check(
@@ -453,14 +475,16 @@ What came in
   1 lead already known, in which 3 cells changed
   2 rows about people who stand further up in the same file (only the first row counts):
     rows 7 and 9
-  1 row with a quote that is never closed, taken as written: please look
 
 What did not
   2 rows with mistakes, given back in failed/zillow/leads.rejects.csv:
     row 3 (line 4): Missing fields in lead data: ['email']
     row 5 (line 6): Invalid email format: a\\nb
     and 1 more problem
-  Column phone: 98 % of rows in scientific notation: re-export the column as text
+
+Worth knowing
+  Column phone: 98 % of rows in scientific notation: re-export the column as text (e.g.
+    row 1)
 
 What to do next
   Open failed/zillow/leads.rejects.csv: it holds only these rows, and its column _errors

@@ -1,0 +1,5 @@
+//! See `harness/headers.rs`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| harness::headers(data));

@@ -1,0 +1,5 @@
+//! See `harness/split.rs`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| harness::split(data));
