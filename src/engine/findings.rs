@@ -2,6 +2,7 @@
 //! with its share, a few example rows and what to do. Never ten thousand lines that say the same.
 
 use super::chunk::IssueCounts;
+use super::drift::AS_BEFORE;
 use super::lead::IssueCode;
 use super::notes::{NoteCode, Notes};
 use super::plan::Plan;
@@ -70,7 +71,11 @@ pub fn of_plan(plan: &Plan) -> Vec<Finding> {
         found.push(Finding::of_file("preamble_skipped", format!("{} {lines} above the header {verb} skipped", layout.preamble_lines)));
     }
     if !layout.has_header() {
-        let advice = "The file has no line with column names; columns were told apart by what they hold. Better put the names above them";
+        let told_apart = match plan.mapping.columns.first() {
+            Some(column) if column.why == AS_BEFORE => "those of the last file of this source were taken",
+            _ => "columns were told apart by what they hold",
+        };
+        let advice = format!("The file has no line with column names; {told_apart}. Better put the names above them");
         found.push(Finding::of_file("no_header", advice));
     }
     if layout.header_lines > 1 {

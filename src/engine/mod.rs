@@ -1,9 +1,11 @@
 //! The pure core: bytes in, values out. No file, network, clock, environment or global state.
 //!
-//! In reading order: what is decided once per file ([`plan`], from [`decode`], [`dialect`] and [`headers`]); how bytes
-//! become chunks of whole records ([`split`]); what one worker does with a chunk ([`chunk`]); how a row becomes a
-//! [`Lead`](lead::Lead) or a list of issues ([`check`], with [`email`], [`phone`] and [`amount`]); the six [`stages`];
-//! the file's [`quality`]; what [`drift`] there is between a source's files; and the rows given back to people ([`rejects`]).
+//! In reading order: what is decided once per file ([`plan`], from [`decode`], [`dialect`], [`table`] and [`headers`]); how
+//! text becomes chunks of whole records ([`split`], with [`repair`]) and a chunk its rows ([`records`]); what one worker does
+//! with a chunk ([`chunk`]); how a row becomes a [`Lead`](lead::Lead) or a list of issues ([`check`], with [`cells`],
+//! [`email`], [`phone`] and [`amount`]); what is worth knowing about rows that are taken ([`notes`]) and about the file as a
+//! whole ([`findings`]); the six [`stages`]; the file's [`quality`]; what [`drift`] there is between a source's files; and
+//! the rows given back to people ([`rejects`]).
 //!
 //! Because a chunk is a pure function of its bytes, the plan, the rules and the snapshot, the same file gives the same
 //! result in any chunking, on any number of workers, on any machine.

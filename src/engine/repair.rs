@@ -289,7 +289,8 @@ impl Search<'_> {
             }
             Cell::Plain => {
                 out.push_field(text);
-                return count(text, self.quote) == 0;
+                // Quotes in pairs within a cell are part of what it says: `Max "Maxi" Muster`.
+                return count(text, self.quote) % 2 == 0 && text.first() != Some(&self.quote);
             }
             Cell::Quoted => {
                 let trimmed = self.dialect.unpadded(text);

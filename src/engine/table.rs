@@ -294,10 +294,15 @@ pub fn find(text: &[u8], dialect: Dialect, given: &ReadingRules, limit: usize, i
         has_header,
         header_lines: if has_header { split::count_lines(&text[seen[first].start..seen[last].end]).max(1) } else { 0 },
         header_line: seen[first].line,
-        preamble_lines: seen[..first].len() as u64,
+        preamble_lines: lines_with_words(&text[..seen[first].start]),
         data_start: if has_header { seen[last].end } else { seen[first].start },
         header,
     })
+}
+
+/// How many lines are not empty.
+fn lines_with_words(text: &[u8]) -> u64 {
+    text.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|line| !line.trim_ascii().is_empty()).count() as u64
 }
 
 /// The records of the first bytes that are not empty.

@@ -276,7 +276,7 @@ pub(super) fn dialect_told(plan: &Plan) -> report::Dialect {
         encoding: Some(plan.layout.encoding.as_str().to_owned()),
         delimiter: Some(char::from(delimiter).to_string()),
         quote: quote.map(|quote| char::from(quote).to_string()),
-        header_row: Some(plan.layout.header_row),
+        header_row: plan.layout.has_header().then_some(plan.layout.header_row),
         confidence: Some(plan.layout.confidence()),
     }
 }

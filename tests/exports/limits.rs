@@ -28,7 +28,12 @@ fn each_limit_refuses_with_its_sentence() {
     // Long rows, so that few of them are many bytes.
     let notes = format!("name,email,value,notes\n{}", joined(0..2500, |n| format!("N{n},n{n}@dense.example,5,{}\n", "x".repeat(8000))));
     let refused: [(&str, Vec<u8>, &str, &str); 6] = [
-        ("record", format!("name,email,value,{long}\nA,a@r.example,5,\n").into_bytes(), "its first line is longer than 1000 bytes", "record_bytes"),
+        (
+            "record",
+            format!("name,email,value,{long}\nA,a@r.example,5,\n").into_bytes(),
+            "its first line is longer than 1000 bytes",
+            "record_bytes",
+        ),
         ("columns", b"name,email,value,a,b\nA,a@c.example,5,,\n".to_vec(), "its header has 5 columns, more than the 4 allowed", "columns"),
         ("rows", rows(3).into_bytes(), "it has more than the 2 rows allowed", "rows"),
         ("file", rows(200).into_bytes(), "bytes, more than the 2000 allowed", "file_bytes"),

@@ -46,10 +46,10 @@ pub(crate) fn workbook(sheets: &[(&str, &[&[&str]])]) -> Vec<u8> {
     let (mut listed, mut relations) = (String::new(), String::new());
     for (number, (name, _)) in (1..).zip(sheets) {
         let _ = write!(listed, r#"<sheet name="{name}" sheetId="{number}" r:id="r{number}"/>"#);
-        let _ =
-            write!(relations, r#"<Relationship Id="r{number}" Type="{RELATION}/worksheet" Target="worksheets/sheet{number}.xml"/>"#);
+        let _ = write!(relations, r#"<Relationship Id="r{number}" Type="{RELATION}/worksheet" Target="worksheets/sheet{number}.xml"/>"#);
     }
-    let root = format!(r#"<Relationships><Relationship Id="a" Type="{RELATION}/officeDocument" Target="xl/workbook.xml"/></Relationships>"#);
+    let root =
+        format!(r#"<Relationships><Relationship Id="a" Type="{RELATION}/officeDocument" Target="xl/workbook.xml"/></Relationships>"#);
     let mut parts = vec![
         ("[Content_Types].xml".to_owned(), "<Types/>".to_owned()),
         ("_rels/.rels".to_owned(), root),

@@ -37,7 +37,15 @@ fn the_page_on_a_messy_file() {
     let headings: Vec<&str> = sections.iter().map(|(heading, _)| *heading).collect();
     assert_eq!(
         headings,
-        ["messy.csv", "How it is read", "What maps to what", "What comes of it", "Worth knowing", "What is wrong, row by row", "What to do"]
+        [
+            "messy.csv",
+            "How it is read",
+            "What maps to what",
+            "What comes of it",
+            "Worth knowing",
+            "What is wrong, row by row",
+            "What to do"
+        ]
     );
     let holds = |at: usize, parts: &[&str]| {
         for part in parts {
@@ -45,9 +53,26 @@ fn the_page_on_a_messy_file() {
         }
     };
     holds(1, &["text in UTF-8", "cells separated by ';'", "column names in line 2"]);
-    holds(2, &["Full Name     name", "Emial         email    spelled like 'email'", "Asking Price  value", "Notes         -        kept as extra"]);
+    holds(
+        2,
+        &[
+            "Full Name     name",
+            "Emial         email    spelled like 'email'",
+            "Asking Price  value",
+            "Notes         -        kept as extra",
+        ],
+    );
     holds(3, &["6 rows: 3 acceptable, 3 rejected", "1 cell begins like a formula"]);
-    holds(4, &["1 line above the header was skipped", "'Emial' is read as 'email'", "looks mistyped", "A quote is missing", "Totals and closing remarks"]);
+    holds(
+        4,
+        &[
+            "1 line above the header was skipped",
+            "'Emial' is read as 'email'",
+            "looks mistyped",
+            "A quote is missing",
+            "Totals and closing remarks",
+        ],
+    );
     holds(5, &["Invalid email format: bo.page.example", "Value must be numeric: call me", "Too few fields: 3 cells for 4 columns"]);
     holds(6, &["Drop it: the good rows are taken"]);
     assert!(said.stderr.is_empty(), "{}", said.stderr);
@@ -68,7 +93,13 @@ fn the_page_on_a_clean_file_and_on_one_that_gives_nothing() {
     let none = check(&root, "none.csv", format!("name,mailbox,value,{long}\nAda,front desk,5,\n")).exits(1);
     let headings: Vec<&str> = sections(&none.stdout).iter().map(|(heading, _)| *heading).collect();
     assert_eq!(headings, ["none.csv", "How it is read", "What maps to what", "What comes of it", "What is wrong", "What to do"]);
-    for part in ["mailbox", "Nothing would be taken", "No column for 'email' (found: name, mailbox, value", "did you mean 'mailbox'?", "add an alias"] {
+    for part in [
+        "mailbox",
+        "Nothing would be taken",
+        "No column for 'email' (found: name, mailbox, value",
+        "did you mean 'mailbox'?",
+        "add an alias",
+    ] {
         assert!(none.stdout.contains(part), "no '{part}' in:\n{}", none.stdout);
     }
     assert!(!none.stdout.contains(&long), "a table bears no column name of {} bytes", long.len());

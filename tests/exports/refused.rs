@@ -16,12 +16,22 @@ fn what_cannot_be_opened_says_what_it_is_and_what_to_do() {
     let cases: [(&str, Vec<u8>, &str, &str); 8] = [
         ("bomb.csv.gz", gzip(rows), "this gzip archive unpacks to more than 200 times its size", "raise expansion_ratio under [limits]"),
         ("cut.csv.gz", whole[..whole.len() - 30].to_vec(), "this gzip archive is damaged: it ends too soon", "fetch it again"),
-        ("two.zip", zipped(&[("a.csv", list), ("b.csv", list)]), "this ZIP archive holds 2 files ('a.csv', 'b.csv')", "drop the lists one by one"),
+        (
+            "two.zip",
+            zipped(&[("a.csv", list), ("b.csv", list)]),
+            "this ZIP archive holds 2 files ('a.csv', 'b.csv')",
+            "drop the lists one by one",
+        ),
         ("none.zip", zipped::<&str>(&[]), "ZIP archive", "drop"),
         ("secret.zip", encrypted_zip(list), "this ZIP archive is protected by a password", "Remove the password"),
         ("secret.xlsx", locked_workbook(), "this workbook is protected by a password", "Remove the password"),
-        ("empty.xlsx", workbook(&[("Leads", &[])]), "empty", "Export it again"),
-        ("letter.zip", zipped(&[("[Content_Types].xml", "<Types/>"), ("word/document.xml", "<a/>")]), "not a CSV file", "as CSV"),
+        ("empty.xlsx", workbook(&[("Leads", &[])]), "its sheet 'Leads' is empty", "name the one to read as sheet under [reading]"),
+        (
+            "letter.zip",
+            zipped(&[("[Content_Types].xml", "<Types/>"), ("word/document.xml", "<a/>")]),
+            "this is a Word document, not a list",
+            "as CSV UTF-8",
+        ),
     ];
     for (file, bytes, what, remedy) in &cases {
         root.drop_renamed(file, bytes);

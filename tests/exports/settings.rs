@@ -4,7 +4,7 @@ use crate::made::workbook;
 use crate::support::Root;
 use crate::{leads_at, taken, told_once};
 
-const CONFIG: &str = r#"
+const CONFIG: &str = r##"
 [source.polish.reading]
 encoding = "iso-8859-2"
 [source.caret.reading]
@@ -41,7 +41,7 @@ ranges = "reject"
 decimal = "point"
 [source.commas.columns]
 decimal = "comma"
-"#;
+"##;
 
 #[test]
 fn what_is_set_for_a_source_is_believed() {
@@ -53,11 +53,17 @@ fn what_is_set_for_a_source_is_believed() {
     // Source, bytes, the leads of `source.example`, the rejected rows, what is told once.
     let cases: [(&str, Vec<u8>, &[&str], u64, &[&str]); 15] = [
         ("polish", b"name,email,value\n\xa3ukasz,l@polish.example,100\n".to_vec(), &["Łukasz|l@polish.example|100|"], 0, &[]),
-        ("caret", b"name^email^value\nStone, Ada; Jr.^ada@caret.example^100\n".to_vec(), &["Stone, Ada; Jr.|ada@caret.example|100|"], 0, &[]),
+        (
+            "caret",
+            b"name^email^value\nStone, Ada; Jr.^ada@caret.example^100\nField, Bo; Sr.^bo@caret.example^200\n".to_vec(),
+            &["Stone, Ada; Jr.|ada@caret.example|100|", "Field, Bo; Sr.|bo@caret.example|200|"],
+            0,
+            &[],
+        ),
         (
             "headless",
-            b"Ada,ada@headless.example,100\nBo,bo@headless.example,200\n".to_vec(),
-            &["Ada|ada@headless.example|100|", "Bo|bo@headless.example|200|"],
+            b"Ada Name,ada@headless.example,100000\nBo Field,bo@headless.example,250000\n".to_vec(),
+            &["Ada Name|ada@headless.example|100000|", "Bo Field|bo@headless.example|250000|"],
             0,
             &["by_content", "by_content", "by_content", "no_header"],
         ),
@@ -68,7 +74,13 @@ fn what_is_set_for_a_source_is_believed() {
             0,
             &["preamble_skipped"],
         ),
-        ("unquoted", b"name,email,value\n\"Ada\" Stone,ada@unquoted.example,100\n".to_vec(), &["\"Ada\" Stone|ada@unquoted.example|100|"], 0, &[]),
+        (
+            "unquoted",
+            b"name,email,value\n\"Ada\" Stone,ada@unquoted.example,100\n".to_vec(),
+            &["\"Ada\" Stone|ada@unquoted.example|100|"],
+            0,
+            &[],
+        ),
         ("single", b"name,email,value\n'Stone, Ada',ada@single.example,100\n".to_vec(), &["Stone, Ada|ada@single.example|100|"], 0, &[]),
         (
             "escaped",
@@ -116,7 +128,7 @@ fn what_is_set_for_a_source_is_believed() {
     }
     // What does not fit is told, not guessed around.
     for (source, bytes, what) in [
-        ("tabs", b"name,email,value\nAda,ada@tabs.example,100\n".to_vec(), "no column for 'email'"),
+        ("tabs", b"name,email,value\nAda,ada@tabs.example,100\n".to_vec(), "no column for 'name', 'value' (found: name,email,value)"),
         ("nosheet", book.clone(), "no sheet 'Lead' (found: 'Help', 'Leads')"),
         ("first", book, "no column for 'name', 'email', 'value'"),
     ] {

@@ -27,6 +27,8 @@ fn a_vendor_who_changes_the_layout_is_noticed_and_files_without_a_header_are_rea
     root.drop_renamed("vendor/3.csv", "300,C-7,cy@vendor.example,12\n400,D-8,di@vendor.example,13\n");
     let third = root.report_of("vendor/3.csv");
     assert_eq!((taken(&third), &third["dialect"]["header_row"]), ((2, 0), &serde_json::Value::Null), "{third}");
+    assert_eq!(told_once(&third), ["no_header"]);
+    assert!(third["systematic"][0]["advice"].to_string().contains("those of the last file of this source"), "{third}");
     let columns: Vec<&str> = third["columns"].as_array().expect("columns").iter().filter_map(|column| column["name"].as_str()).collect();
     assert_eq!(columns, ["Budget", "Name", "Email", "Lot"]);
     assert_eq!(leads_at(&root, "@vendor.example")[2..], ["C-7|cy@vendor.example|300|", "D-8|di@vendor.example|400|"]);

@@ -252,7 +252,7 @@ impl<'a> Choice<'a> {
         let sure: Vec<usize> = singles.iter().copied().filter(usable).collect();
         let parts = self.name_parts();
         let first = sure.first().copied();
-        if first.is_some_and(|at| self.readings[at].rank.evidence == Evidence::Configured) {
+        if singles.first().is_some_and(|at| self.readings[*at].rank.evidence == Evidence::Configured) {
             self.take_best(Field::Name, &singles);
         } else if let Some(halves) = first.and_then(|at| self.halves(at, &parts)) {
             self.join(Field::Name, halves, " ");
