@@ -67,6 +67,8 @@ const CHECKPOINT_BYTES: u64 = 16 << 20;
 const POISON_DEATHS: u32 = 3;
 /// Starts that found a job unfinished after which it is taken last and alone, with an alert.
 const UNFINISHED_STARTS: u32 = 3;
+/// What a packed list is taken to unpack to, in multiples of the file: how much it really is shows only when it is read.
+const PACKED_FACTOR: u64 = 10;
 /// Room that a large job needs on the store's disk, in multiples of the file.
 const ROOM_FACTOR: u64 = 4;
 
@@ -453,9 +455,12 @@ impl Ingest {
         };
         if let Some(parent) = &returned.parent {
             begun.source.clone_from(&parent.source);
-            rules = self.rules_for(Some(&parent.source));
+            rules = Arc::new(returned.as_before.rules(&self.rules_for(Some(&parent.source))));
             begun.rules.clone_from(&rules.version);
             decided = plan::decide(file.head(), &rules, &parent.source, None).or(decided);
+            if let Ok(plan) = &mut decided {
+                plan.decimal_mark = returned.as_before.decimal_mark.unwrap_or(plan.decimal_mark);
+            }
         }
         begun.parent = job.replays.or(returned.parent.as_ref().map(|parent| parent.job_id));
         let plan = match decided {
@@ -476,7 +481,7 @@ impl Ingest {
                 return Ok(self.duplicate(group, &begun, &earlier)?);
             }
         }
-        self.require_room(begun.bytes)?;
+        self.require_room(begun.bytes * if file.container().is_some() { PACKED_FACTOR } else { 1 })?;
         self.commit_rows(group, begun, file, &Decided { plan: &plan, rules: &rules, known: known.as_ref() }, &returned)
     }
 
@@ -575,6 +580,7 @@ impl Ingest {
             report.reason = Some("nothing was changed in this rejects file: no row of it can be taken yet".to_owned());
         }
         tally.facts.returned = returned.told(&self.store, is_unchanged)?;
+        tally.facts.decimal_comma = reimport::decimal_comma(plan.decimal_mark);
         let rejects = rejects.filter(|_| !is_unchanged && !job.dry_run);
         if rejects.is_none() {
             self.spool.clear_output(&job.claim, Output::Rejects)?;

@@ -162,6 +162,7 @@ fn unsure(confidence: f64) -> &'static str {
 
 fn sign(byte: u8) -> String {
     match byte {
+        b'\'' => "single quotes".to_owned(),
         b'\t' => "tabs".to_owned(),
         b' ' => "spaces".to_owned(),
         other if other.is_ascii_graphic() => format!("'{}'", char::from(other)),

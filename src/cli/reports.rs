@@ -146,6 +146,17 @@ fn page(report: &Report, resolution: &Value) -> String {
             .collect();
         page += &format!("\n{}", console::table(&["COLUMN", "READ AS", "WHY"], &columns));
     }
+    if !report.systematic.is_empty() {
+        let found: Vec<Vec<String>> = report
+            .systematic
+            .iter()
+            .map(|finding| {
+                let rows: Vec<String> = finding.rows.iter().map(u64::to_string).collect();
+                vec![finding.column.clone().unwrap_or_default(), rows.join(", "), finding.advice.clone()]
+            })
+            .collect();
+        page += &format!("\n{}", console::table(&["COLUMN", "E.G. ROWS", "WORTH KNOWING"], &found));
+    }
     if !report.issues.first.is_empty() {
         let issues: Vec<Vec<String>> = report
             .issues

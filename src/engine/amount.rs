@@ -44,7 +44,13 @@ pub struct MarkEvidence {
     pub commas: u64,
     /// Numbers that could be read both ways: one point or comma before exactly three digits.
     pub ambiguous: u64,
+    /// Those of them with a comma.
+    pub ambiguous_commas: u64,
 }
+
+/// So many numbers with the same sign before three digits, and none that speaks against it: nobody writes money with three
+/// decimals all the way down a column, so the sign is for thousands.
+const ALIKE: u64 = 3;
 
 /// How amounts are to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -113,7 +119,10 @@ impl MarkEvidence {
             match Figures::of(tokens.text_of(at, at)).map_or(Evidence::None, |figures| figures.evidence()) {
                 Evidence::Point => self.points += 1,
                 Evidence::Comma => self.commas += 1,
-                Evidence::Ambiguous => self.ambiguous += 1,
+                Evidence::Ambiguous => {
+                    self.ambiguous += 1;
+                    self.ambiguous_commas += u64::from(tokens.text_of(at, at).contains(','));
+                }
                 Evidence::None => {}
             }
         }
@@ -127,6 +136,12 @@ impl MarkEvidence {
         if nine_in_ten(self.points) {
             DecimalMark::Point
         } else if nine_in_ten(self.commas) {
+            DecimalMark::Comma
+        } else if self.points + self.commas > 0 || self.ambiguous < ALIKE {
+            DecimalMark::Unknown
+        } else if self.ambiguous_commas == self.ambiguous {
+            DecimalMark::Point
+        } else if self.ambiguous_commas == 0 {
             DecimalMark::Comma
         } else {
             DecimalMark::Unknown
@@ -616,6 +631,9 @@ mod tests {
             (&["1,234", "15.08.2017", "12 500"], DecimalMark::Unknown, (0, 0, 1)),
             (&["12,5", "12.5", "1,234"], DecimalMark::Unknown, (1, 1, 1)),
             (&["200.000,50 - 300.000,50"], DecimalMark::Comma, (0, 2, 0)),
+            (&["$230,000", "$410,500", "$99,900"], DecimalMark::Point, (0, 0, 3)),
+            (&["230.000", "410.500", "99.900"], DecimalMark::Comma, (0, 0, 3)),
+            (&["230.000", "410,500", "99.900"], DecimalMark::Unknown, (0, 0, 3)),
         ] {
             let mut evidence = MarkEvidence::default();
             for cell in cells {
@@ -624,8 +642,8 @@ mod tests {
             assert_eq!(evidence.decide(), mark, "{cells:?}");
             assert_eq!((evidence.points, evidence.commas, evidence.ambiguous), figures, "{cells:?}");
         }
-        assert_eq!(MarkEvidence { points: 9, commas: 1, ambiguous: 0 }.decide(), DecimalMark::Point, "a slip is no mixture");
-        assert_eq!(MarkEvidence { points: 8, commas: 1, ambiguous: 9 }.decide(), DecimalMark::Unknown);
+        assert_eq!(MarkEvidence { points: 9, commas: 1, ..MarkEvidence::default() }.decide(), DecimalMark::Point, "a slip is no mixture");
+        assert_eq!(MarkEvidence { points: 8, commas: 1, ambiguous: 9, ambiguous_commas: 9 }.decide(), DecimalMark::Unknown);
     }
 
     #[test]

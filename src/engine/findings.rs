@@ -126,7 +126,9 @@ pub fn safe_column(plan: &Plan, column: &str) -> Option<String> {
 /// What to do about rejected rows of one cause.
 fn advice_on(code: IssueCode, share: f64) -> String {
     let remedy = match code {
-        IssueCode::MissingField => "The cell is empty. Fill it in, give the column a default under [columns], or do not require it",
+        IssueCode::MissingField => {
+            "The cell is empty: fill it in. Where that cannot be, other fields than the e-mail can have a default or be optional, under [columns]"
+        }
         IssueCode::InvalidEmail => "Correct the addresses; perhaps another column holds them",
         IssueCode::ValueNotNumeric => "Write one number in the cell, e.g. 500000",
         IssueCode::ValueNotPositive => "Write an amount above zero, or leave the cell empty where no value is required",

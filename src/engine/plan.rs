@@ -60,6 +60,8 @@ pub struct Layout {
     pub preamble_lines: u64,
     /// The header as written; `column_1` … when there is none.
     pub header: Vec<String>,
+    /// The last line of a header of several.
+    pub last_names: Option<Vec<String>>,
     /// Bytes of text before the first data record, not counting a byte order mark.
     pub data_start: usize,
     /// Physical lines before the first data record.
@@ -139,10 +141,7 @@ pub fn decide(head: Head<'_>, rules: &Rules, default_source: &str, known: Option
             mapping.columns.iter_mut().for_each(|column| AS_BEFORE.clone_into(&mut column.why));
             (before, mapping)
         }
-        None if layout.has_header() => {
-            let mapping = headers::map_columns(&header, &profiles, &rules.columns);
-            (header, mapping)
-        }
+        None if layout.has_header() => map_header(header, &layout, &profiles, rules),
         None => {
             let mapping = headers::map_by_content(&header, &profiles, &rules.columns);
             (header, mapping)
@@ -152,7 +151,7 @@ pub fn decide(head: Head<'_>, rules: &Rules, default_source: &str, known: Option
     let value = sample.evidence(mapping.from(Field::Value));
     let decided = value.decide();
     Ok(Plan {
-        decimal_mark: if rules.columns.decimal_mark == DecimalMark::Unknown { decided } else { rules.columns.decimal_mark },
+        decimal_mark: if decided == DecimalMark::Unknown { rules.columns.decimal_mark } else { decided },
         habitual_width: sample.habitual_width(header.len()).filter(|_| !reimport),
         default_source: default_source.to_owned(),
         constraints: resolve_constraints(&header, &mapping, rules),
@@ -161,6 +160,20 @@ pub fn decide(head: Head<'_>, rules: &Rules, default_source: &str, known: Option
         mapping,
         reimport,
     })
+}
+
+/// Maps a header. One of several lines is also tried without the names of groups above (`Contact` over `First name`), and the
+/// reading that finds more fields is taken.
+fn map_header(header: Vec<String>, layout: &Layout, profiles: &[ColumnProfile], rules: &Rules) -> (Vec<String>, Mapping) {
+    let found = |mapping: &Mapping| mapping.columns.iter().filter(|column| column.maps_to.is_some()).count();
+    let mapping = headers::map_columns(&header, profiles, &rules.columns);
+    if let Some(names) = layout.last_names.as_ref().filter(|names| names.len() == header.len()) {
+        let without_groups = headers::map_columns(names, profiles, &rules.columns);
+        if found(&without_groups) > found(&mapping) {
+            return (names.clone(), without_groups);
+        }
+    }
+    (header, mapping)
 }
 
 /// Decides how the bytes of a file are laid out, before any mapping: required columns are not needed.
@@ -205,6 +218,7 @@ pub fn read_layout<'a>(head: Head<'a>, rules: &Rules) -> Result<(Layout, Cow<'a,
         data_start: skipped + start.data_start,
         data_line: lines_before + split::count_lines(&body[..start.data_start]),
         header: start.header,
+        last_names: start.last_names,
         table: start.table,
     };
     Ok((layout, text))

@@ -209,6 +209,8 @@ pub struct Start {
     pub table: Table,
     /// The header; `column_1` … when there is none.
     pub header: Vec<String>,
+    /// Of a header of several lines, the names in the last one.
+    pub last_names: Option<Vec<String>>,
     /// Whether the file has one.
     pub has_header: bool,
     /// Lines that the header takes.
@@ -291,6 +293,7 @@ pub fn find(text: &[u8], dialect: Dialect, given: &ReadingRules, limit: usize, i
     };
     Some(Start {
         table,
+        last_names: (has_header && last > first).then(|| joined(&seen[last..=last])),
         has_header,
         header_lines: if has_header { split::count_lines(&text[seen[first].start..seen[last].end]).max(1) } else { 0 },
         header_line: seen[first].line,

@@ -3,12 +3,15 @@
 use csv::ByteRecord;
 use uuid::Uuid;
 
+use crate::engine::amount::DecimalMark;
 use crate::engine::chunk::Parents;
+use crate::engine::lead::Field;
 use crate::engine::plan::{self, Head};
 use crate::engine::records::Records;
 use crate::engine::rules::Rules;
+use crate::journal::Report;
 use crate::journal::report::Rows;
-use crate::render::receipt;
+use crate::render::receipt::{self, Facts};
 use crate::store::jobs::Earlier;
 use crate::store::{Result, Store};
 
@@ -19,9 +22,57 @@ pub(super) struct Returned {
     pub parent: Option<Earlier>,
     /// The jobs whose rows it may hold.
     pub parents: Parents,
+    /// How the parent was read.
+    pub as_before: AsBefore,
     open_before: u64,
     /// Digests of every set of rows that was given back in this loop.
     given: Vec<u64>,
+}
+
+/// What was decided about the parent from all of its rows, and cannot be seen in the few that come back: which columns are
+/// fields where only the cells told, and what `1,234` means.
+#[derive(Debug, Default)]
+pub(super) struct AsBefore {
+    fields: Vec<(Field, String)>,
+    pub decimal_mark: Option<DecimalMark>,
+}
+
+impl AsBefore {
+    /// Finds the parent's columns among those that come back (without our three), by name, else by place. A field that was
+    /// joined from several is left to the names, which told them then, too.
+    fn find(store: &Store, parent: Uuid, header: &[String]) -> Result<Self> {
+        let Some((facts, report)) = store.told_of(parent)? else { return Ok(Self::default()) };
+        let facts: Facts = serde_json::from_str(&facts).unwrap_or_default();
+        let columns = serde_json::from_str::<Report>(&report).map(|report| report.columns).unwrap_or_default();
+        let mut fields: Vec<(Field, String)> = Vec::new();
+        for field in Field::ALL {
+            let mut of_field = columns.iter().enumerate().filter(|(_, column)| column.maps_to.as_deref() == Some(field.name()));
+            let (Some((at, column)), None) = (of_field.next(), of_field.next()) else { continue };
+            let in_place = header.get(at).filter(|_| header.len() == columns.len());
+            let found = header.iter().find(|name| **name == column.name).or(in_place);
+            fields.extend(found.map(|name| (field, name.clone())));
+        }
+        let decimal_mark = facts.decimal_comma.map(|is_comma| if is_comma { DecimalMark::Comma } else { DecimalMark::Point });
+        Ok(Self { fields, decimal_mark })
+    }
+
+    /// The rules of the parent's source, with its columns as aliases before all others.
+    pub fn rules(&self, of_source: &Rules) -> Rules {
+        let mut rules = of_source.clone();
+        for (field, name) in &self.fields {
+            rules.columns.aliases.entry(*field).or_default().insert(0, name.clone());
+        }
+        rules
+    }
+}
+
+/// How a decimal mark is kept with a job.
+pub(super) fn decimal_comma(mark: DecimalMark) -> Option<bool> {
+    match mark {
+        DecimalMark::Unknown => None,
+        DecimalMark::Point => Some(false),
+        DecimalMark::Comma => Some(true),
+    }
 }
 
 impl Returned {
@@ -48,7 +99,11 @@ impl Returned {
             Some(parent) => store.rejects_given(parent.job_id)?,
             None => Vec::new(),
         };
-        Ok(Self { parent, parents: Parents::Known(known), open_before, given })
+        let as_before = match &parent {
+            Some(parent) => AsBefore::find(store, parent.job_id, &layout.header[..columns])?,
+            None => AsBefore::default(),
+        };
+        Ok(Self { parent, parents: Parents::Known(known), as_before, open_before, given })
     }
 
     /// Whether all rows came back exactly as we had given them, in the first round or a later one.

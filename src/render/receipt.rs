@@ -14,7 +14,8 @@ use crate::clock;
 use crate::engine::lead::IssueCode;
 use crate::journal::report::{Fate, Report, Systematic};
 
-/// What a receipt says beyond the report; kept with the job, so that the receipt can be made again.
+/// What is kept with a job beyond its report: for its receipt, so that it can be made again, and for its rejected rows, so
+/// that they are read as before when they come back.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Facts {
@@ -34,6 +35,8 @@ pub struct Facts {
     pub duplicate_of: Option<Earlier>,
     /// For rows that we gave back: what became of them.
     pub returned: Option<Returned>,
+    /// Whether the decimals of the value column begin with a comma; none where it did not show.
+    pub decimal_comma: Option<bool>,
 }
 
 /// One problem of one row.
@@ -272,7 +275,7 @@ impl Note {
         self.section("Worth knowing");
         let more = findings.by_ref().take(FINDINGS).map(|finding| self.finding(finding)).count();
         if more == FINDINGS && findings.next().is_some() {
-            self.line(2, "and more: see the report");
+            self.line(2, "and more: the report has it all, see below");
         }
     }
 

@@ -264,6 +264,17 @@ impl Store {
         })
     }
 
+    /// What was kept of a job beyond its figures: its facts and its report line, both JSON.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    pub fn told_of(&self, job_id: Uuid) -> Result<Option<(String, String)>> {
+        self.run(|connection| {
+            let mut statement = connection.prepare_cached("SELECT facts, report FROM jobs WHERE job_id = ?1")?;
+            statement.query_row([job_id.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+        })
+    }
+
     /// Whether the job is in the store at all.
     ///
     /// # Errors

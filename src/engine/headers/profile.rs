@@ -141,11 +141,13 @@ impl ColumnProfile {
         profiles
     }
 
-    /// What most (four of five) filled cells are.
+    /// What most (four of five) filled cells are; of addresses, which nothing else can be taken for, more than half will do.
     #[must_use]
     pub fn kind(&self) -> Kind {
+        if self.emails * 2 > self.filled {
+            return Kind::Emails;
+        }
         let kinds = [
-            (Kind::Emails, self.emails),
             (Kind::Links, self.links),
             (Kind::Dates, self.dates),
             (Kind::Phones, if self.amounts == 0 { self.phones } else { 0 }),
