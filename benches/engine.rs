@@ -9,17 +9,16 @@ use csv::ByteRecord;
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 
+use valhalla_ingest::engine::check::{self, RawRow};
 use valhalla_ingest::engine::chunk::{self, Chunk, Context, Parents};
 use valhalla_ingest::engine::lead::{Lead, LeadBatch};
 use valhalla_ingest::engine::learned::Learned;
-use valhalla_ingest::engine::plan::{self, Plan};
+use valhalla_ingest::engine::notes::Notes;
+use valhalla_ingest::engine::plan::{self, Head, Plan};
+use valhalla_ingest::engine::records::Records;
 use valhalla_ingest::engine::rules::{Experiment, Rules, Script, ScriptStatus, Variant};
 use valhalla_ingest::engine::split;
 use valhalla_ingest::engine::stages::{self, Staged, ab_test, clone_readiness, deal_packet, lead_score, outcome, script_promotion};
-use valhalla_ingest::engine::{
-    check::{self, RawRow},
-    dialect,
-};
 
 mod rows;
 
@@ -44,10 +43,9 @@ static SAMPLE: LazyLock<Sample> = LazyLock::new(|| {
     let mut file = Vec::new();
     rows::write_file(&mut file, 0..ROWS).expect("writing to memory");
     let (rules, learned) = (rules(), Learned::none());
-    let plan = plan::decide(&file, true, &rules, "csv").expect("a plan");
+    let plan = plan::decide(Head::whole(&file), &rules, "csv", None).expect("a plan");
     let data = file.split_off(plan.layout.data_start);
-    let records: Vec<ByteRecord> =
-        dialect::reader(&data, &plan.layout.dialect).byte_records().map(|record| record.expect("a record")).collect();
+    let records: Vec<ByteRecord> = reader(&data).byte_records().map(|record| record.expect("a record")).collect();
     let leads = chunk::run(&Chunk::Records(data.clone()), &context(&plan, &rules, &learned)).leads;
     assert_eq!(records.len() as u64, ROWS);
     assert_eq!(leads.len() as u64, ROWS - rows::rejected(0..ROWS), "what the generator says is what the engine finds");
@@ -78,19 +76,45 @@ fn context<'a>(plan: &'a Plan, rules: &'a Rules, learned: &'a Learned) -> Contex
     Context { plan, rules, learned, job_id: "job", ingested_at: "", parents: &Parents::Any, issues_kept: 20, render: None }
 }
 
+/// The same records by the `csv` crate alone, which repairs nothing.
+fn reader(data: &[u8]) -> csv::Reader<&[u8]> {
+    csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(data)
+}
+
+/// Decides how the file is read: encoding, dialect, table, mapping. Once per file, on its first MiB at most.
+#[divan::bench]
+fn plan(bencher: Bencher) {
+    let Sample { data, plan, rules, .. } = &*SAMPLE;
+    let header = format!("{}\n", plan.header.join(","));
+    let file = [header.as_bytes(), data].concat();
+    bencher.counter(BytesCount::new(file.len())).bench(|| plan::decide(Head::whole(black_box(&file)), rules, "csv", None).expect("a plan"));
+}
+
 /// Finds where the records end.
 #[divan::bench]
 fn split(bencher: Bencher) {
     let Sample { data, plan, .. } = &*SAMPLE;
-    of_file(bencher).bench(|| split::cut(black_box(data), &plan.layout.dialect, 1 << 20, true));
+    of_file(bencher).bench(|| split::cut(black_box(data), &plan.layout.table, 1 << 20, true));
 }
 
 /// Takes the records apart into cells.
 #[divan::bench]
-fn csv(bencher: Bencher) {
+fn records(bencher: Bencher) {
     let Sample { data, plan, .. } = &*SAMPLE;
     of_file(bencher).bench(|| {
-        let (mut reader, mut record) = (dialect::reader(black_box(data), &plan.layout.dialect), ByteRecord::new());
+        let (mut records, mut record) = (Records::new(black_box(data), &plan.layout.table, 1 << 20), ByteRecord::new());
+        while records.next(&mut record).is_some() {
+            black_box(&record);
+        }
+    });
+}
+
+/// The same by the `csv` crate, to compare.
+#[divan::bench]
+fn records_by_the_csv_crate(bencher: Bencher) {
+    let Sample { data, .. } = &*SAMPLE;
+    of_file(bencher).bench(|| {
+        let (mut reader, mut record) = (reader(black_box(data)), ByteRecord::new());
         while reader.read_byte_record(&mut record).expect("reading from memory") {
             black_box(&record);
         }
@@ -102,10 +126,10 @@ fn csv(bencher: Bencher) {
 fn check(bencher: Bencher) {
     let Sample { records, plan, rules, .. } = &*SAMPLE;
     of_file(bencher).bench(|| {
-        let (mut batch, mut issues) = (LeadBatch::default(), Vec::new());
+        let (mut batch, mut issues, mut notes) = (LeadBatch::default(), Vec::new(), Notes::default());
         for (record, row) in records.iter().zip(1..) {
             issues.clear();
-            check::check(&RawRow { row, line: row, record }, plan, rules, &mut issues, &mut batch);
+            check::check(&RawRow { row, line: row, record }, plan, rules, &mut issues, &mut notes, &mut batch);
         }
         batch
     });

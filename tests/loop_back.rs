@@ -235,3 +235,77 @@ fn cells_beyond_the_header_come_back_where_they_were() {
     assert!(names_in(&root.path("failed")).iter().all(|name| !name.ends_with(".rejects.csv")), "{:?}", names_in(&root.path("failed")));
     root.assert_sound();
 }
+
+/// The few rows that come back cannot show again what all of them had shown: which column is which, what `2,500` means.
+#[test]
+fn rows_come_back_as_their_file_was_read() {
+    let root = Root::new();
+    let _daemon = root.daemon();
+    // File, text, what is corrected, the corrected lead as name, value and phone.
+    for (file, text, fixed, expected) in [
+        (
+            "bare.csv",
+            "Ada Stone,ada@bare.example,416-555-0101,100000\nBo Field,bo.bare.example,416-555-0102,250000\nCy Brook,cy@bare.example,416-555-0103,300000\n",
+            ("bo.bare", "bo@bare"),
+            ["Bo Field", "250000", "416-555-0102"],
+        ),
+        (
+            "split.csv",
+            "Anna,Stone,anna.stone@split.example,100000\nBoris,Field,boris.field.split.example,250000\nCyril,Brook,cyril.brook@split.example,300000\n",
+            ("field.split", "field@split"),
+            ["Boris Field", "250000", ""],
+        ),
+        (
+            "turned.csv",
+            "Last Name,First Name,Email,Value\nStone,Anna,anna@turned.example,100\nField,Boris,boris.turned.example,200\n",
+            ("boris.turned", "boris@turned"),
+            ["Boris Field", "200", ""],
+        ),
+        (
+            "content.csv",
+            "Name,Contact 2,Value\nAda,ada@content.example,100\nBo,bo.content.example,200\nCy,cy@content.example,300\n",
+            ("bo.content", "bo@content"),
+            ["Bo", "200", ""],
+        ),
+        (
+            "comma.csv",
+            "name;email;value\nAda;ada@comma.example;1.234,50\nBo;bo.comma.example;2,500\nCy;cy@comma.example;99,90\nDi;di@comma.example;12,75\n",
+            ("bo.comma", "bo@comma"),
+            ["Bo", "2.5", ""],
+        ),
+        (
+            "point.csv",
+            "name;email;value\nAda;ada@point.example;1,234.50\nBo;bo.point.example;2.500\nCy;cy@point.example;99.90\nDi;di@point.example;12.75\n",
+            ("bo.point", "bo@point"),
+            ["Bo", "2.5", ""],
+        ),
+    ] {
+        root.drop_renamed(file, text);
+        let parent = root.report_of(file);
+        assert_eq!(parent["rows"]["rejected"], 1, "{parent}");
+        let place = parent["rejects_as"].as_str().expect("rejects");
+        let ours = root.text(place);
+        let unchanged = format!("unchanged-{file}");
+        root.drop_renamed(&unchanged, &ours);
+        let report = root.report_of(&unchanged);
+        assert!(report["reason"].as_str().expect("reason").contains("nothing was changed"), "read, and still wrong: {report}");
+        let name = place.trim_start_matches("failed/");
+        root.drop_renamed(name, ours.replace(fixed.0, fixed.1));
+        let child = root.report_of(name);
+        assert_eq!((child["fate"].as_str(), child["rows"]["accepted_new"].as_u64()), (Some("processed"), Some(1)), "{child}");
+        assert_eq!(resolution(&root, &parent), (1, 1, 0, 2));
+        let end = format!("{}.example", fixed.1);
+        let lead = root
+            .leads()
+            .into_iter()
+            .find(|lead| lead["email"].as_str().is_some_and(|email| email.ends_with(&end)))
+            .expect("the corrected row");
+        let told = [&lead["name"], &lead["value"], &lead["phone"]].map(|value| match value {
+            Value::Null => String::new(),
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        });
+        assert_eq!(told, expected, "{file}: {lead}");
+    }
+    root.assert_sound();
+}

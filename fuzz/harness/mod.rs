@@ -15,7 +15,7 @@ mod rejects;
 mod split;
 mod unpack;
 
-use valhalla_ingest::engine::rules::{Ranges, Rules};
+use valhalla_ingest::engine::rules::{HeaderRule, QuoteRule, Ranges, Rules};
 
 pub use cells::cells;
 pub use chunk::chunk;
@@ -56,18 +56,33 @@ fn pick<T: Copy>(from: &[T], setting: u8) -> T {
 /// Rules of several kinds, by a setting; nothing in them is about single files.
 fn rules(setting: u8) -> Rules {
     let mut rules = Rules::default();
-    match setting % 5 {
+    let reading = &mut rules.reading;
+    match setting % 8 {
         1 => rules.limits.record_bytes = 90,
         2 => rules.columns.required = [].into_iter().collect(),
         3 => {
             rules.columns.required = [].into_iter().collect();
             rules.limits.field_bytes = 20;
             rules.limits.columns = 12;
-            rules.reading.repair_mojibake = true;
+            reading.repair_mojibake = true;
         }
         4 => {
             rules.columns.phone_country = Some("1".to_owned());
             rules.columns.ranges = Ranges::Mid;
+        }
+        5 => {
+            reading.encoding = Some("windows-1252".to_owned());
+            reading.header = HeaderRule::Absent;
+        }
+        6 => {
+            reading.delimiter = Some(b';');
+            reading.quote = Some(QuoteRule::Nothing);
+            reading.header = HeaderRule::Line(2);
+        }
+        7 => {
+            reading.quote = Some(QuoteRule::Quote(b'\''));
+            reading.escape = Some(QuoteRule::Quote(b'\\'));
+            reading.comment = Some(QuoteRule::Quote(b'#'));
         }
         _ => {}
     }

@@ -64,6 +64,7 @@ fn columns(findings: &Findings, section: &Section<'_>, default: &ColumnRules) ->
     ColumnRules {
         required,
         aliases,
+        joined: BTreeMap::new(),
         defaults,
         constraints,
         email: section.choice("email", &[("standard", EmailRule::Standard), ("minimal", EmailRule::Minimal)], default.email),

@@ -56,7 +56,7 @@ fn put_reading(lines: &mut Vec<String>, reading: &ReadingRules) {
 }
 
 fn put_columns(lines: &mut Vec<String>, columns: &ColumnRules) {
-    let ColumnRules { required, aliases, defaults, constraints, email, phone_country, decimal_mark, ranges } = columns;
+    let ColumnRules { required, aliases, joined: _, defaults, constraints, email, phone_country, decimal_mark, ranges } = columns;
     lines.push(format!("columns {} {email:?} {phone_country:?} {decimal_mark:?} {ranges:?}", fields(*required)));
     lines.extend(aliases.iter().map(|(field, names)| format!("alias {field} {names:?}")));
     lines.extend(defaults.iter().map(|(field, text)| format!("default {field} {text:?}")));

@@ -117,7 +117,7 @@ pub fn detect(sample: &[u8], given: &ReadingRules) -> Dialect {
             delimiter: given.delimiter.unwrap_or(b','),
             quote: quotes[0],
             escape: escapes[0],
-            confidence: if memchr::memchr(b',', sample).is_some() { 0.5 } else { 1.0 },
+            confidence: if given.delimiter.is_none() && memchr::memchr(b',', sample).is_some() { 0.5 } else { 1.0 },
         };
     } else {
         dialect.confidence = if given.delimiter.is_some() { 1.0 } else { score / (score + runner_up) };

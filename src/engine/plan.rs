@@ -193,7 +193,9 @@ pub fn read_layout<'a>(head: Head<'a>, rules: &Rules) -> Result<(Layout, Cow<'a,
     let detected = decode::detect(head.bytes, head.is_whole, reading.encoding.as_deref().and_then(decode::named))?;
     let text = decoded(head, detected.encoding);
     let limit = rules.limits.record_bytes;
-    if text.len() > limit && split::end_of_line(&text[first_line(&text)..]).is_none_or(|end| end > limit) {
+    // Of a longer file the head is only the first part: where it has no line end, the line may go on for ever.
+    let is_long = text.len() > limit || (!head.is_whole && text.len() >= limit);
+    if is_long && split::end_of_line(&text[first_line(&text)..]).is_none_or(|end| end > limit) {
         return Err(endless_line(rules));
     }
     let whole = if head.is_whole { &text[..] } else { whole_lines(&text) };

@@ -28,7 +28,8 @@ const NODES_MAX: usize = 160;
 const REACH: usize = 24;
 /// Beyond this price an explanation explains too much.
 const PRICE_MAX: u32 = 8;
-const IMPOSSIBLE: u32 = u32::MAX;
+/// The price of a delimiter that is missing beside a quote.
+const ABUTTING: u32 = 4;
 
 /// Where a cell starts and ends, and how it is understood.
 type Span = (usize, usize, Cell);
@@ -71,6 +72,16 @@ pub fn read(record: &[u8], dialect: &Dialect, width: usize, quoted: &[bool], out
 pub fn price(record: &[u8], dialect: &Dialect, width: usize) -> Option<u32> {
     let quote = dialect.quote?;
     Search { record, quote, dialect }.cheapest(width).map(|(price, _)| price)
+}
+
+/// Whether no explanation can be found: there are too many cells, or so many quotes between two letters that none is cheap
+/// enough, since each costs at least 2 however it is understood. What follows the record does not change that.
+pub(super) fn is_hopeless(record: &[u8], dialect: &Dialect) -> bool {
+    let Some(quote) = dialect.quote else { return false };
+    let is_letter = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_alphanumeric() || *b >= 128);
+    let is_inner = |at: &usize| is_letter(at.checked_sub(1).map(|before| &record[before])) && is_letter(record.get(at + 1));
+    memchr::memchr_iter(dialect.delimiter, record).nth(NODES_MAX).is_some()
+        || memchr::memchr_iter(quote, record).filter(is_inner).nth(PRICE_MAX as usize / 2).is_some()
 }
 
 /// Another delimiter than the file's, by which a record has the file's number of cells.
@@ -156,8 +167,11 @@ struct Search<'a> {
 #[derive(Clone, Copy)]
 struct Step {
     price: u32,
-    from: u16,
-    cells: u16,
+    /// Cells so far.
+    total: usize,
+    from: usize,
+    /// Cells of this step.
+    cells: usize,
     cell: Cell,
 }
 
@@ -166,69 +180,87 @@ impl Search<'_> {
     fn cheapest(&self, width: usize) -> Option<(u32, Vec<Span>)> {
         let ends: Vec<usize> = memchr::memchr_iter(self.dialect.delimiter, self.record).chain([self.record.len()]).collect();
         let nodes = ends.len();
-        if width == 0 || width > NODES_MAX || nodes > NODES_MAX || width > nodes * 2 {
+        if width == 0 || width > NODES_MAX || nodes > NODES_MAX || width > nodes * 2 || is_hopeless(self.record, self.dialect) {
             return None;
         }
         let start = |node: usize| if node == 0 { 0 } else { ends[node - 1] + 1 };
-        let nothing = Step { price: IMPOSSIBLE, from: 0, cells: 0, cell: Cell::Plain };
-        // best[node][cells]: the text up to node is cut into so many cells.
-        let mut best = vec![nothing; (nodes + 1) * (width + 1)];
-        let at = |node: usize, cells: usize| node * (width + 1) + cells;
-        best[0].price = 0;
+        if nodes == width
+            && let Some(found) = self.one_by_one(&ends)
+        {
+            return Some(found);
+        }
+        // The ways to reach a node, one for each number of cells.
+        let mut best: Vec<Vec<Step>> = vec![Vec::new(); nodes + 1];
+        best[0].push(Step { price: 0, total: 0, from: 0, cells: 0, cell: Cell::Plain });
         for node in 0..nodes {
-            if (0..=width).all(|cells| best[at(node, cells)].price == IMPOSSIBLE) {
-                continue;
-            }
-            for next in node + 1..=nodes.min(node + REACH) {
+            let reached = std::mem::take(&mut best[node]);
+            let last = if reached.is_empty() { node } else { nodes.min(node + REACH) };
+            for next in node + 1..=last {
                 for (price, cells, cell) in self.ways(start(node), ends[next - 1], next - node) {
-                    for had in 0..=width.saturating_sub(cells) {
-                        let so_far = best[at(node, had)].price;
-                        if so_far == IMPOSSIBLE || so_far + price > PRICE_MAX {
+                    for before in &reached {
+                        let step = Step { price: before.price + price, total: before.total + cells, from: node, cells, cell };
+                        if step.price > PRICE_MAX || step.total > width {
                             continue;
                         }
-                        let target = &mut best[at(next, had + cells)];
-                        if so_far + price < target.price {
-                            *target =
-                                Step { price: so_far + price, from: u16::try_from(node).ok()?, cells: u16::try_from(cells).ok()?, cell };
+                        match best[next].iter_mut().find(|known| known.total == step.total) {
+                            Some(known) if step.price < known.price => *known = step,
+                            Some(_) => {}
+                            None => best[next].push(step),
                         }
                     }
                 }
             }
+            best[node] = reached;
         }
+        let to = |node: usize, cells: usize| best[node].iter().find(|step| step.total == cells).copied();
+        let price = to(nodes, width)?.price;
         let (mut node, mut cells) = (nodes, width);
-        let price = best[at(node, cells)].price;
-        if price == IMPOSSIBLE {
-            return None;
-        }
         let mut found = Vec::with_capacity(width);
         while node > 0 {
-            let step = best[at(node, cells)];
-            let from = usize::from(step.from);
-            found.push((start(from), ends[node - 1], step.cell));
-            (node, cells) = (from, cells - usize::from(step.cells));
+            let Step { from, cells: own, cell, .. } = to(node, cells)?;
+            found.push((start(from), ends[node - 1], cell));
+            (node, cells) = (from, cells - own);
         }
         found.reverse();
+        Some((price, found))
+    }
+
+    /// Each cell by itself, between its own two delimiters: where that is cheap, nothing else can be cheaper.
+    fn one_by_one(&self, ends: &[usize]) -> Option<(u32, Vec<Span>)> {
+        let (mut at, mut price, mut found) = (0, 0, Vec::with_capacity(ends.len()));
+        for end in ends {
+            let cheapest = self.ways(at, *end, 1).filter(|(_, cells, _)| *cells == 1).min_by_key(|(price, ..)| *price);
+            let (own, _, cell) = cheapest?;
+            price += own;
+            if price >= ABUTTING {
+                return None; // to join cells another one must be cut in two, at this price
+            }
+            found.push((at, *end, cell));
+            at = end + 1;
+        }
         Some((price, found))
     }
 
     /// The ways of reading the bytes between two delimiters, `spans` delimiters apart, with price and number of cells.
     fn ways(&self, start: usize, end: usize, spans: usize) -> impl Iterator<Item = (u32, usize, Cell)> {
         let cell = &self.record[start..end];
-        let quotes = count(cell, self.quote);
         let trimmed = self.dialect.unpadded(cell);
         let opens = trimmed.first() == Some(&self.quote);
         let closes = trimmed.len() > 1 && trimmed.last() == Some(&self.quote);
-        let lines = memchr::memchr2(b'\n', b'\r', cell).is_some();
+        let is_edged = opens || closes; // without a quote at either edge only a plain cell is left
+        let lines = (spans == 1 || is_edged) && has_line_end(cell);
         let further = u32::try_from(spans - 1).unwrap_or(PRICE_MAX);
+        let is_near = 3 + further <= PRICE_MAX;
 
         let has_pair = || memchr::memmem::find(cell, &[self.quote; 2]).is_some();
-        let plain = (spans == 1 && !lines).then(|| (if opens { 1 + 2 * quotes } else { 2 * quotes }, 1, Cell::Plain));
+        let plain = (spans == 1 && !lines).then(|| (u32::from(opens) + 2 * count(cell, self.quote), 1, Cell::Plain));
         let in_quotes = (opens && closes).then(|| (self.strays(&trimmed[1..trimmed.len() - 1]), 1, Cell::Quoted));
-        let unclosed = (opens && !closes && (spans > 1 || lines || has_pair()))
+        let unclosed = (opens && !closes && is_near && (spans > 1 || lines || has_pair()))
             .then(|| (3 + further + 2 * self.strays(&trimmed[1..]), 1, Cell::Unclosed));
-        let unopened = (!opens && closes && !lines && (spans > 1 || has_pair()))
+        let unopened = (!opens && closes && !lines && is_near && (spans > 1 || has_pair()))
             .then(|| (3 + further + 2 * self.strays(&trimmed[..trimmed.len() - 1]), 1, Cell::Unopened));
-        let abutting = self.abutting(cell).map(|(price, at)| (price, 2, Cell::Abutting(start + at)));
+        let abutting = if is_edged { self.abutting(cell) } else { None };
+        let abutting = abutting.map(|(price, at)| (price, 2, Cell::Abutting(start + at)));
         [plain, in_quotes, unclosed, unopened, abutting].into_iter().flatten()
     }
 
@@ -246,6 +278,9 @@ impl Search<'_> {
                 let looks_like_end =
                     inner[position + 1 + self.dialect.padding(&inner[position + 1..])..].first() == Some(&self.dialect.delimiter);
                 price += if looks_like_end { 3 } else { 2 };
+                if price > PRICE_MAX {
+                    return price; // no explanation can use it
+                }
                 at = position + 1;
             }
         }
@@ -269,7 +304,7 @@ impl Search<'_> {
         if inner.first() == Some(&self.dialect.delimiter) || inner.last() == Some(&self.dialect.delimiter) {
             return None;
         }
-        let price = 4 + self.strays(inner);
+        let price = ABUTTING + self.strays(inner);
         let is_one_cell = |plain: &[u8]| !has_line_end(plain) && memchr::memchr(self.dialect.delimiter, plain).is_none();
         match (self.dialect.unpadded(before).is_empty(), self.dialect.unpadded(after).is_empty()) {
             (false, true) if is_one_cell(before) => Some((price, first)),
@@ -290,7 +325,7 @@ impl Search<'_> {
             Cell::Plain => {
                 out.push_field(text);
                 // Quotes in pairs within a cell are part of what it says: `Max "Maxi" Muster`.
-                return count(text, self.quote) % 2 == 0 && text.first() != Some(&self.quote);
+                return count(text, self.quote).is_multiple_of(2) && text.first() != Some(&self.quote);
             }
             Cell::Quoted => {
                 let trimmed = self.dialect.unpadded(text);
@@ -322,11 +357,13 @@ impl Search<'_> {
     /// A quote counts where it opens a cell and another closes it; everything else is taken literally.
     fn as_it_stands(&self, out: &mut ByteRecord) {
         let (record, delimiter) = (self.record, self.dialect.delimiter);
-        let mut at = 0;
+        let (mut at, mut may_close) = (0, true);
         loop {
             let rest = &record[at..];
             let spaces = self.dialect.padding(rest);
-            let closed = (rest.get(spaces) == Some(&self.quote)).then(|| self.closing(at + spaces + 1)).flatten();
+            let opens = may_close && rest.get(spaces) == Some(&self.quote);
+            let closed = opens.then(|| self.closing(at + spaces + 1)).flatten();
+            may_close &= !opens || closed.is_some(); // where one is never closed, none behind it is looked for
             let end = if let Some((close, end)) = closed {
                 self.push_unquoted(&record[at + spaces + 1..close], out);
                 end

@@ -102,6 +102,9 @@ pub struct ColumnRules {
     pub required: FieldSet,
     /// Configured names for fields, tried before the built-in aliases. As typed; compared normalised.
     pub aliases: BTreeMap<Field, Vec<String>>,
+    /// Columns that a field is joined from whatever they are called, by their headers as written. Not configured: known of
+    /// rows that come back to us, from the file that they were in.
+    pub joined: BTreeMap<Field, Vec<String>>,
     /// What an empty or missing cell of a field becomes.
     pub defaults: BTreeMap<Field, String>,
     /// Constraints by column: a field's name or a header as written; compared normalised.
@@ -406,6 +409,7 @@ impl Default for Rules {
             columns: ColumnRules {
                 required,
                 aliases: BTreeMap::new(),
+                joined: BTreeMap::new(),
                 defaults: BTreeMap::new(),
                 constraints: Vec::new(),
                 email: EmailRule::Standard,

@@ -52,6 +52,8 @@ pub enum End {
 /// Lines, and of these lines with a quote, that one record may have when its quotes do not add up.
 const LINES_MAX: usize = 64;
 const QUOTED_LINES_MAX: usize = 8;
+/// Cells with line ends in them that a record may have whose quotes do not stand where they should.
+const LONG_CELLS_MAX: usize = 4;
 /// The price of one slip, see [`repair::price`].
 const ONE_SLIP: u32 = 4;
 /// Records looked at to tell whether a table goes on behind an empty line.
@@ -121,7 +123,7 @@ pub fn end_of_record(buffer: &[u8], table: &Table, limit: usize, at_end: bool) -
     let dialect = &table.dialect;
     let quote = dialect.quote.unwrap_or(b'\n');
     let mut record = Record { length: 0, is_clean: true, is_long: false };
-    let mut at = 0;
+    let (mut at, mut long_cells) = (0, 0);
     while let Some(found) = memchr3(quote, b'\n', b'\r', &buffer[at..]) {
         let position = at + found;
         if dialect.quote != Some(buffer[position]) {
@@ -158,7 +160,13 @@ pub fn end_of_record(buffer: &[u8], table: &Table, limit: usize, at_end: bool) -
             }
         }
         record.is_clean &= behind == close + 1;
-        record.is_long = record.is_long || memchr2(b'\n', b'\r', &buffer[position..close]).is_some();
+        let is_long = memchr2(b'\n', b'\r', &buffer[position..close]).is_some();
+        record.is_long |= is_long;
+        long_cells += usize::from(is_long);
+        if !record.is_clean && long_cells > LONG_CELLS_MAX {
+            // Line after line ends within a cell: it is the quotes that have slipped.
+            return mended(buffer, record, false, table, limit, at_end);
+        }
         at = behind;
     }
     if !at_end {
@@ -196,7 +204,7 @@ fn closing_quote(buffer: &[u8], mut at: usize, quote: u8, escape: Option<u8>) ->
 /// Where a record ends whose quotes or whose width are in doubt. `is_whole` says that `record` is an end by the book.
 fn mended(buffer: &[u8], record: Record, is_whole: bool, table: &Table, limit: usize, at_end: bool) -> End {
     let is_sure = is_whole && record.is_clean && !record.is_long;
-    if is_sure || (is_whole && table.width == 0) {
+    if is_sure || (is_whole && table.width == 0 && (record.is_clean || !record.is_long)) {
         return End::At(record);
     }
     let mut best = is_whole.then(|| price(&buffer[..record.length], &record, table)).flatten().map(|price| (price, record));
@@ -228,7 +236,10 @@ fn mended(buffer: &[u8], record: Record, is_whole: bool, table: &Table, limit: u
                 break;
             }
         }
-        if quoted_lines >= QUOTED_LINES_MAX || (at_end && end >= buffer.len()) {
+        // The next line is a record by itself, so this one is, too.
+        let is_settled = number == 1 && row_price(&buffer[end..], table, at_end).is_some_and(|next| next == 0 || best.is_some());
+        let is_over = quoted_lines >= QUOTED_LINES_MAX || (at_end && end >= buffer.len());
+        if is_settled || is_over || repair::is_hopeless(&buffer[..end], &table.dialect) {
             break;
         }
     }
@@ -246,13 +257,15 @@ fn mended(buffer: &[u8], record: Record, is_whole: bool, table: &Table, limit: u
 /// Whether a record of several lines, well-formed but with a width of its own, is more likely several records that a lost
 /// quote has joined: its second line is a record by itself.
 fn is_torn(buffer: &[u8], table: &Table, at_end: bool) -> bool {
-    let Some(first) = line_length(buffer, at_end) else { return false };
-    let Some(second) = line_length(&buffer[first..], at_end) else { return false };
-    let line = Record { length: second, is_clean: true, is_long: false };
-    let quote = table.dialect.quote.unwrap_or(b'"');
-    let text = &buffer[first..first + second];
-    let candidate = Record { is_clean: memchr(quote, text).is_none(), ..line };
-    price(text, &candidate, table).is_some()
+    line_length(buffer, at_end).is_some_and(|first| row_price(&buffer[first..], table, at_end).is_some())
+}
+
+/// The price of reading the first line as a record by itself.
+fn row_price(buffer: &[u8], table: &Table, at_end: bool) -> Option<u32> {
+    let length = line_length(buffer, at_end)?;
+    let text = &buffer[..length];
+    let is_clean = table.dialect.quote.is_none_or(|quote| memchr(quote, text).is_none());
+    price(text, &Record { length, is_clean, is_long: false }, table).filter(|_| table.width > 1)
 }
 
 /// The length of the first line, to the end of the buffer where that is the end of the file.
@@ -299,7 +312,11 @@ fn is_beyond(rest: &[u8], table: &Table, limit: usize, at_end: bool) -> Option<b
             End::At(record) if record.length <= limit => {
                 let bytes = &rest[at..at + record.length];
                 if !is_empty(bytes, table) {
-                    seen.push(table.look(without_line_end(bytes)));
+                    let look = table.look(without_line_end(bytes), record.is_clean);
+                    if look.is_own || (seen.is_empty() && look.kinds.contains(&Kind::Email)) {
+                        return Some(false);
+                    }
+                    seen.push(look);
                 }
                 at += record.length;
             }
@@ -311,9 +328,6 @@ fn is_beyond(rest: &[u8], table: &Table, limit: usize, at_end: bool) -> Option<b
         return None;
     }
     let (first, others) = seen.split_first()?;
-    if first.is_own || first.kinds.contains(&Kind::Email) || others.iter().any(|look| look.is_own) {
-        return Some(false);
-    }
     Some(first.kinds.len() != table.width || (first.is_foreign && !others.is_empty()))
 }
 

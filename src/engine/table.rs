@@ -75,15 +75,19 @@ impl Table {
 
     /// How a record without its line end looks.
     #[must_use]
-    pub fn look(&self, text: &[u8]) -> Look {
+    pub fn look(&self, text: &[u8], is_clean: bool) -> Look {
         let mut record = ByteRecord::new();
-        super::repair::read(text, &self.dialect, self.width, &self.quoted, &mut record);
+        if is_clean {
+            super::records::read_clean(text, &self.dialect, &mut record);
+        } else {
+            super::repair::read(text, &self.dialect, self.width, &self.quoted, &mut record);
+        }
         let kinds: Vec<Kind> = record.iter().map(Kind::of).collect();
         let (alike, unlike) = compare(&self.kinds, &kinds);
         let has_width = kinds.len() == self.width;
         let is_typed = self.kinds.iter().any(|kind| kind.is_data());
         Look {
-            is_own: has_width && (!is_typed || (alike > 0 && alike >= unlike)),
+            is_own: has_width && (!is_typed || alike > unlike),
             is_foreign: has_width && is_typed && alike == 0 && unlike > 0 && !kinds.iter().any(|kind| kind.is_data()),
             kinds,
         }

@@ -10,7 +10,7 @@ use crate::engine::plan::{self, Head};
 use crate::engine::records::Records;
 use crate::engine::rules::Rules;
 use crate::journal::Report;
-use crate::journal::report::Rows;
+use crate::journal::report::{Column, Rows};
 use crate::render::receipt::{self, Facts};
 use crate::store::jobs::Earlier;
 use crate::store::{Result, Store};
@@ -33,25 +33,30 @@ pub(super) struct Returned {
 /// fields where only the cells told, and what `1,234` means.
 #[derive(Debug, Default)]
 pub(super) struct AsBefore {
-    fields: Vec<(Field, String)>,
+    /// The headers of each field's columns as they come back.
+    fields: Vec<(Field, Vec<String>)>,
     pub decimal_mark: Option<DecimalMark>,
 }
 
+/// What columns are called of a file without a header.
+const NO_NAME: &str = "column_";
+
 impl AsBefore {
-    /// Finds the parent's columns among those that come back (without our three), by name, else by place. A field that was
-    /// joined from several is left to the names, which told them then, too.
+    /// Finds the parent's columns among those that come back (without our three), by name, else by place.
     fn find(store: &Store, parent: Uuid, header: &[String]) -> Result<Self> {
         let Some((facts, report)) = store.told_of(parent)? else { return Ok(Self::default()) };
         let facts: Facts = serde_json::from_str(&facts).unwrap_or_default();
         let columns = serde_json::from_str::<Report>(&report).map(|report| report.columns).unwrap_or_default();
-        let mut fields: Vec<(Field, String)> = Vec::new();
-        for field in Field::ALL {
-            let mut of_field = columns.iter().enumerate().filter(|(_, column)| column.maps_to.as_deref() == Some(field.name()));
-            let (Some((at, column)), None) = (of_field.next(), of_field.next()) else { continue };
+        let is_one = |name: &&String| header.iter().filter(|other| other == name).count() == 1;
+        let as_returned = |(at, column): (usize, &Column)| {
             let in_place = header.get(at).filter(|_| header.len() == columns.len());
-            let found = header.iter().find(|name| **name == column.name).or(in_place);
-            fields.extend(found.map(|name| (field, name.clone())));
-        }
+            header.iter().find(|name| **name == column.name).or(in_place).filter(is_one).cloned()
+        };
+        let names_of = |field: Field| {
+            let of_field = columns.iter().enumerate().filter(|(_, column)| column.maps_to.as_deref() == Some(field.name()));
+            of_field.map(as_returned).collect::<Option<Vec<String>>>().filter(|names| !names.is_empty())
+        };
+        let fields = Field::ALL.into_iter().filter_map(|field| Some((field, names_of(field)?))).collect();
         let decimal_mark = facts.decimal_comma.map(|is_comma| if is_comma { DecimalMark::Comma } else { DecimalMark::Point });
         Ok(Self { fields, decimal_mark })
     }
@@ -59,8 +64,12 @@ impl AsBefore {
     /// The rules of the parent's source, with its columns as aliases before all others.
     pub fn rules(&self, of_source: &Rules) -> Rules {
         let mut rules = of_source.clone();
-        for (field, name) in &self.fields {
-            rules.columns.aliases.entry(*field).or_default().insert(0, name.clone());
+        for (field, names) in &self.fields {
+            if let [name] = &names[..] {
+                rules.columns.aliases.entry(*field).or_default().insert(0, name.clone());
+            } else if names.iter().all(|name| name.starts_with(NO_NAME)) {
+                rules.columns.joined.insert(*field, names.clone());
+            } // else the names tell, also which comes first
         }
         rules
     }

@@ -89,6 +89,9 @@ fn comes_back(root: &Root, export: &Export, report: &Value) {
     assert_eq!(leads_at(root, &export.domain).len(), export.leads.len() + given_back.len(), "{file}");
 }
 
+/// Makes the file of a list whose addresses are at a domain.
+type Wrap<'w> = &'w dyn Fn(&str) -> Vec<u8>;
+
 /// Rows like everybody's, the second one bad.
 fn list(domain: &str) -> String {
     format!(
@@ -114,7 +117,6 @@ fn one_list_in_whatever_it_comes() {
         workbook(&[("Leads", &rows)])
     };
     let zip = |domain: &str| zipped(&[("export/leads.csv", list(domain)), ("__MACOSX/export/._leads.csv", "?".to_owned())]);
-    type Wrap<'w> = &'w dyn Fn(&str) -> Vec<u8>;
     let cases: [(&'static str, &'static str, Wrap<'_>); 10] = [
         ("plain.csv", "UTF-8", &|domain| list(domain).into_bytes()),
         ("marked.csv", "UTF-8 with BOM", &|domain| format!("\u{feff}{}", list(domain)).into_bytes()),

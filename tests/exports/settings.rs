@@ -43,6 +43,9 @@ decimal = "point"
 decimal = "comma"
 "##;
 
+/// Source, bytes, the leads of `source.example`, the rejected rows, what is told once.
+type Case = (&'static str, Vec<u8>, &'static [&'static str], u64, &'static [&'static str]);
+
 #[test]
 fn what_is_set_for_a_source_is_believed() {
     let root = Root::with_config(CONFIG);
@@ -50,8 +53,7 @@ fn what_is_set_for_a_source_is_believed() {
     let help: [&[&str]; 1] = [&["Read me first"]];
     let leads: [&[&str]; 2] = [&["name", "email", "value"], &["Ada", "ada@second.example", "100"]];
     let book = workbook(&[("Help", &help), ("Leads", &leads)]);
-    // Source, bytes, the leads of `source.example`, the rejected rows, what is told once.
-    let cases: [(&str, Vec<u8>, &[&str], u64, &[&str]); 15] = [
+    let cases: [Case; 15] = [
         ("polish", b"name,email,value\n\xa3ukasz,l@polish.example,100\n".to_vec(), &["Łukasz|l@polish.example|100|"], 0, &[]),
         (
             "caret",

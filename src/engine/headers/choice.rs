@@ -68,13 +68,22 @@ impl<'a> Choice<'a> {
             }
         }
         let uses = vec![None; header.len()];
-        Self { header, names, safe, profiles, readings, uses, fields: Default::default(), refused: Vec::new(), warnings: Vec::new() }
+        let (fields, refused, warnings) = (Default::default(), Vec::new(), Vec::new());
+        let mut choice = Self { header, names, safe, profiles, readings, uses, fields, refused, warnings };
+        for (field, parts) in &rules.joined {
+            let found: Vec<usize> = parts.iter().filter_map(|part| header.iter().position(|name| name == part)).collect();
+            if found.len() == parts.len() {
+                choice.join(*field, found, if *field == Field::Location { ", " } else { " " });
+            }
+        }
+        choice
     }
 
     /// Maps what the names and the cells settle.
     pub(super) fn decide(mut self, has_header: bool) -> Mapping {
         for field in Field::ALL {
             match field {
+                _ if !self.is_open(field) => {}
                 Field::Name => self.name_by_name(),
                 Field::Location => self.location_by_name(),
                 _ => {
