@@ -23,12 +23,12 @@ fn we_agree_with_a_strict_validator() {
     let (mut agreed, mut wrong) = (0, Vec::new());
     for (cell, expected) in cases.filter(|case| !is_left_out(case)).flat_map(|case| examples(&case)) {
         let found = email::read_address(&cell, EmailRule::Standard).map(|found| found.address.into_owned());
-        let agrees = match (&found, &expected) {
+        let is_same = match (&found, &expected) {
             (Some(found), Expected::Address(address)) => address.as_ref().is_none_or(|address| address.to_lowercase() == *found),
             (None, Expected::None) => true,
             _ => false,
         };
-        if agrees {
+        if is_same {
             agreed += 1;
         } else {
             wrong.push(format!("{cell:?}: {found:?} instead of {expected:?}"));

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{Config, TestError, TestRunner};
 
 use harness::{Body, TARGETS};
 
@@ -37,27 +37,28 @@ fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
 
 #[test]
 fn every_seed_holds() {
+    let mut broken = Vec::new();
     for (target, body) in TARGETS {
         let seeds = seeds(target);
         assert!(seeds.len() >= 10, "{target} has only {} seeds", seeds.len());
-        let broken: Vec<&str> = seeds
-            .iter()
-            .filter(|(_, seed)| catch_unwind(AssertUnwindSafe(|| body(seed))).is_err())
-            .map(|(name, _)| name.as_str())
-            .collect();
-        assert!(broken.is_empty(), "{target} does not hold for\n{}", broken.join("\n"));
+        broken.extend(seeds.into_iter().filter(|(_, seed)| catch_unwind(AssertUnwindSafe(|| body(seed))).is_err()).map(|(path, _)| path));
     }
+    assert!(broken.is_empty(), "what must hold does not for\n{}", broken.join("\n"));
 }
 
-/// Runs a target on so many inputs.
-fn smoke(target: &str, cases: u32, strategy: impl Strategy<Value = Vec<u8>>) {
+/// Runs a target on so many inputs, and tells the smallest that breaks it.
+fn smoke(target: &str, cases: u32, inputs: impl Strategy<Value = Vec<u8>>) {
     let (_, body): (_, Body) = TARGETS.into_iter().find(|(name, _)| *name == target).expect("a target of this name");
     let mut runner = TestRunner::new(Config { cases, failure_persistence: None, max_shrink_iters: 2000, ..Config::default() });
-    let held = runner.run(&strategy, |input| {
+    let held = runner.run(&inputs, |input| {
         body(&input);
         Ok(())
     });
-    held.unwrap_or_else(|error| panic!("{target}: {error}"));
+    match held {
+        Ok(()) => {}
+        Err(TestError::Fail(why, input)) => panic!("{target} does not hold for b\"{}\": {why}", input.escape_ascii()),
+        Err(TestError::Abort(why)) => panic!("{target}: {why}"),
+    }
 }
 
 #[test]

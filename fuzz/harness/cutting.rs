@@ -71,11 +71,27 @@ impl Cutting<'_> {
                 Cut::Oversize => return Part::Oversize(at..at + split::end_of_line(rest).unwrap_or(rest.len())),
                 Cut::TableEnd(length) => {
                     assert!(length < rest.len(), "the end of a table with nothing behind it");
-                    return Part::Beyond(at..text.len());
+                    return Part::Beyond(at..self.beyond(text, at));
                 }
                 Cut::More => assert!(!is_end, "more is wanted at the end of the text"),
             }
             window *= 2;
+        }
+    }
+
+    /// Where the table goes on, or the text ends.
+    fn beyond(&self, text: &[u8], mut at: usize) -> usize {
+        let mut window = self.chunk_bytes;
+        loop {
+            let rest = &text[at..];
+            let is_end = rest.len() < window;
+            let (passed, goes_on) = split::pass_beyond(&rest[..rest.len().min(window)], self.table, self.limit, is_end);
+            at += passed;
+            if goes_on || (is_end && at == text.len()) {
+                return at;
+            }
+            assert!(passed > 0 || !is_end, "nothing is passed at the end of the text");
+            window = if passed == 0 { window * 2 } else { self.chunk_bytes };
         }
     }
 
@@ -90,9 +106,9 @@ impl Cutting<'_> {
                     rows.push(Row { range: range.clone(), line: lines + 1, kind: RowKind::Oversize, cells: Vec::new() });
                     lines += split::count_lines(&text[range.clone()]);
                 }
-                // How much of what is beyond stands in which part is not said anywhere.
                 Part::Beyond(range) => {
-                    rows.push(Row { range: range.start..text.len(), line: lines + 1, kind: RowKind::Beyond, cells: Vec::new() })
+                    rows.push(Row { range: range.clone(), line: lines + 1, kind: RowKind::Beyond, cells: Vec::new() });
+                    lines += split::count_lines(&text[range.clone()]);
                 }
             }
         }

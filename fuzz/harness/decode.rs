@@ -42,7 +42,9 @@ fn however_it_comes(bytes: &[u8], encoding: Encoding, piece_bytes: usize) {
 fn decoded(pieces: &[&[u8]], encoding: Encoding) -> Vec<u8> {
     let mut decoder = Decoder::new(encoding);
     let mut text = Vec::new();
-    pieces.iter().for_each(|piece| decoder.decode(piece, false, &mut text));
+    for piece in pieces {
+        decoder.decode(piece, false, &mut text);
+    }
     decoder.decode(&[], true, &mut text);
     text
 }

@@ -27,7 +27,7 @@ pub fn dialect(data: &[u8]) {
     assert!((0.0..=1.0).contains(&found.confidence), "{found:?}");
     let is_known = found.delimiter == b',' || DELIMITERS.iter().any(|(delimiter, _)| *delimiter == found.delimiter);
     assert!(given.delimiter.map_or(is_known, |given| given == found.delimiter), "{found:?}");
-    if let Some(start) = table::find(text, found, &given, 1 << 20, names_a_lead) {
+    if let Some(start) = table::find(text, false, found, &given, 1 << 20, names_a_lead) {
         starts_within(&start, text, &given);
     }
     a_clean_list_is_read_as_written(&List::of(data));

@@ -48,7 +48,9 @@ impl List {
         let mut bytes = if is_marked { "\u{feff}".as_bytes().to_vec() } else { Vec::new() };
         let mut writer = WriterBuilder::new().delimiter(delimiter).quote_style(quote_style).terminator(terminator).from_writer(&mut bytes);
         writer.write_record(&header).expect("cells in memory");
-        rows.iter().for_each(|row| writer.write_record(row).expect("cells in memory"));
+        for row in &rows {
+            writer.write_record(row).expect("cells in memory");
+        }
         drop(writer);
         Self { delimiter, header, rows, bytes }
     }

@@ -16,13 +16,15 @@ pub fn split(data: &[u8]) {
     let dialect = Dialect { delimiter, quote, escape, confidence: 1.0 };
     let limit = pick(&[1 << 20, 90, 20, 300], limit);
     let bare = Table { dialect, width: usize::from(width % 9), ..Table::default() };
-    let table = match table::find(text, dialect, &ReadingRules::default(), limit, names_a_lead) {
+    let table = match table::find(text, false, dialect, &ReadingRules::default(), limit, names_a_lead) {
         Some(start) if bare.width == 0 => start.table,
         _ => bare,
     };
     let chunk_bytes = 1 + usize::from(chunk_bytes);
     let rows = however_cut(text, &table, limit, chunk_bytes);
-    rows.iter().for_each(|row| nothing_is_lost(text, row, &dialect));
+    for row in &rows {
+        nothing_is_lost(text, row, &dialect);
+    }
     if quote == Some(b'"') && escape.is_none() {
         what_the_csv_crate_writes_is_read(text, &Table { dialect, ..Table::default() }, chunk_bytes);
     }
@@ -59,14 +61,16 @@ fn what_the_csv_crate_writes_is_read(text: &[u8], table: &Table, chunk_bytes: us
     let width = 1 + chunk_bytes % 6;
     let cells: Vec<&[u8]> = text.split(|byte| *byte == b'\\').collect();
     let records: Vec<&[&[u8]]> = cells.chunks_exact(width).collect();
-    let always = chunk_bytes % 2 == 0;
-    let terminator = if chunk_bytes % 3 == 0 { csv::Terminator::CRLF } else { csv::Terminator::Any(b'\n') };
+    let always = chunk_bytes.is_multiple_of(2);
+    let terminator = if chunk_bytes.is_multiple_of(3) { csv::Terminator::CRLF } else { csv::Terminator::Any(b'\n') };
     let mut writer = csv::WriterBuilder::new()
         .delimiter(table.dialect.delimiter)
         .quote_style(if always { csv::QuoteStyle::Always } else { csv::QuoteStyle::Necessary })
         .terminator(terminator)
         .from_writer(Vec::new());
-    records.iter().for_each(|record| writer.write_record(*record).expect("cells in memory"));
+    for record in &records {
+        writer.write_record(*record).expect("cells in memory");
+    }
     let written = writer.into_inner().expect("a file in memory");
     for table in [Table { width, ..table.clone() }, table.clone()] {
         let rows = Cutting { table: &table, limit: 1 << 20, chunk_bytes }.rows(&written, 0);

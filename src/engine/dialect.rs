@@ -37,6 +37,23 @@ impl Dialect {
         matches!(byte, b' ' | b'\t') && byte != self.delimiter
     }
 
+    /// The quote that closes a cell opened before `from`: doubled and escaped ones are part of the cell.
+    #[must_use]
+    pub fn closing_quote(&self, text: &[u8], mut from: usize) -> Option<usize> {
+        let quote = self.quote?;
+        loop {
+            let position = match self.escape {
+                Some(escape) => from + memchr::memchr2(quote, escape, text.get(from..)?)?,
+                None => from + memchr::memchr(quote, text.get(from..)?)?,
+            };
+            let is_pair = text[position] != quote || (self.escape.is_none() && text.get(position + 1) == Some(&quote));
+            if !is_pair {
+                return Some(position);
+            }
+            from = position + 2;
+        }
+    }
+
     /// How many bytes of padding stand at the front.
     #[must_use]
     pub fn padding(&self, text: &[u8]) -> usize {
@@ -75,8 +92,22 @@ const SAMPLE_BYTES: usize = 64 << 10;
 
 /// Decides the dialect from the first lines of a file, where it is not given.
 #[must_use]
-pub fn detect(sample: &[u8], given: &ReadingRules) -> Dialect {
-    let sample = &sample[..sample.len().min(SAMPLE_BYTES)];
+pub fn detect(text: &[u8], given: &ReadingRules) -> Dialect {
+    let sample = &text[..text.len().min(SAMPLE_BYTES)];
+    let found = detect_in(sample, sample.len() < text.len(), given);
+    // Where one cell is as long as the sample, nothing is to be seen in it.
+    match found {
+        Some(dialect) => dialect,
+        None if sample.len() < text.len() => detect_in(text, true, given).unwrap_or_default(),
+        None => Dialect::default(),
+    }
+}
+
+/// Decides on the first bytes of a text, or, where `is_part` is false, on all of it. `None` when a part shows too few records.
+fn detect_in(sample: &[u8], is_part: bool, given: &ReadingRules) -> Option<Dialect> {
+    if is_part && !shows_records(sample) {
+        return None;
+    }
     let quotes: Vec<Option<u8>> = match given.quote {
         Some(QuoteRule::Quote(quote)) => vec![Some(quote)],
         Some(QuoteRule::Nothing) => vec![None],
@@ -97,7 +128,7 @@ pub fn detect(sample: &[u8], given: &ReadingRules) -> Dialect {
         for quote in &quotes {
             for escape in &escapes {
                 let dialect = Dialect { delimiter, quote: *quote, escape: *escape, confidence: 1.0 };
-                let score = worth * score(sample, dialect, comment);
+                let score = worth * score(sample, is_part, dialect, comment);
                 of_delimiter = of_delimiter.max(score);
                 if score > best.0 {
                     if best.1.delimiter != delimiter {
@@ -122,7 +153,7 @@ pub fn detect(sample: &[u8], given: &ReadingRules) -> Dialect {
     } else {
         dialect.confidence = if given.delimiter.is_some() { 1.0 } else { score / (score + runner_up) };
     }
-    dialect
+    Some(dialect)
 }
 
 fn candidates(sample: &[u8], given: &ReadingRules) -> Vec<(u8, f64)> {
@@ -130,6 +161,14 @@ fn candidates(sample: &[u8], given: &ReadingRules) -> Vec<(u8, f64)> {
         Some(delimiter) => vec![(delimiter, 1.0)],
         None => DELIMITERS.into_iter().filter(|(delimiter, _)| memchr::memchr(*delimiter, sample).is_some()).collect(),
     }
+}
+
+/// Whether a part of a text holds at least three records, quotes taken as most files have them.
+fn shows_records(part: &[u8]) -> bool {
+    let table = Table::default();
+    let mut records = Records::of_part(part, &table, part.len());
+    let mut record = ByteRecord::new();
+    (0..3).all(|_| records.next(&mut record).is_some())
 }
 
 /// Whether some cells seem to stand between two of these signs.
@@ -146,9 +185,10 @@ fn has_cells_in(sample: &[u8], quote: u8) -> bool {
 
 /// Regularity of the records times plausibility of the cells.
 #[allow(clippy::cast_precision_loss)] // counts of a small sample
-fn score(sample: &[u8], dialect: Dialect, comment: u8) -> f64 {
+fn score(sample: &[u8], is_part: bool, dialect: Dialect, comment: u8) -> f64 {
     let table = Table { dialect, ..Table::default() };
-    let mut records = Records::new(sample, &table, SAMPLE_BYTES);
+    let mut records =
+        if is_part { Records::of_part(sample, &table, sample.len()) } else { Records::new(sample, &table, sample.len().max(1)) };
     let mut record = ByteRecord::new();
     let mut widths = std::collections::BTreeMap::<usize, usize>::new();
     let (mut rows, mut cells, mut plausible, mut broken) = (0usize, 0usize, 0.0, 0usize);

@@ -105,7 +105,8 @@ fn of_rows(plan: &Plan, issues: &IssueCounts, notes: &Notes, rows: u64) -> Vec<F
         code: pair.code.as_str(),
         count: pair.count,
         share: share(pair.count),
-        rows: pair.rows.clone(),
+        // A line that is no row has no row number.
+        rows: if pair.code.is_skipped() { Vec::new() } else { pair.rows.clone() },
         advice: advice_of_note(pair.code).to_owned(),
     });
     let mut found: Vec<Finding> = of_issue.chain(of_note).collect();

@@ -62,6 +62,12 @@ impl NoteCode {
         }
     }
 
+    /// Whether it is about a line that was skipped, because it is no row.
+    #[must_use]
+    pub fn is_skipped(self) -> bool {
+        matches!(self, Self::HeaderRepeated | Self::FooterSkipped | Self::CommentSkipped)
+    }
+
     /// What happened, as a sentence without a full stop.
     #[must_use]
     pub fn sentence(self) -> &'static str {

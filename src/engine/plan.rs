@@ -132,7 +132,7 @@ pub fn decide(head: Head<'_>, rules: &Rules, default_source: &str, known: Option
     if reimport {
         layout.table = Table { dialect: layout.table.dialect, is_spaced: layout.table.is_spaced, ..Table::default() };
     }
-    let sample = Sample::of(&text[layout.data_start..], &layout.table, rules);
+    let sample = Sample::of(&text[layout.data_start..], !head.is_whole, &layout.table, rules);
     let profiles = ColumnProfile::of(&sample.records, header.len());
     let as_before = known.filter(|_| !layout.has_header()).and_then(|known| known.header_for(header.len()));
     let (header, mapping) = match as_before {
@@ -206,7 +206,8 @@ pub fn read_layout<'a>(head: Head<'a>, rules: &Rules) -> Result<(Layout, Cow<'a,
         None => (reading, 0),
     };
     let body = &whole[skipped..];
-    let start = table::find(body, dialect::detect(body, &given), &given, limit, headers::names_a_lead).ok_or_else(nothing_in_it)?;
+    let start =
+        table::find(body, !head.is_whole, dialect::detect(body, &given), &given, limit, headers::names_a_lead).ok_or_else(nothing_in_it)?;
     if start.header.len() > rules.limits.columns {
         return Err(too_many_columns(start.header.len(), rules));
     }
@@ -358,8 +359,9 @@ struct Sample {
 }
 
 impl Sample {
-    fn of(text: &[u8], table: &Table, rules: &Rules) -> Self {
-        let mut walk = Records::new(text, table, rules.limits.record_bytes);
+    fn of(text: &[u8], is_part: bool, table: &Table, rules: &Rules) -> Self {
+        let limit = rules.limits.record_bytes;
+        let mut walk = if is_part { Records::of_part(text, table, limit) } else { Records::new(text, table, limit) };
         let (mut records, mut record) = (Vec::new(), ByteRecord::new());
         while records.len() < SAMPLE_RECORDS {
             match walk.next(&mut record) {

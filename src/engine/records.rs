@@ -41,13 +41,20 @@ pub struct Records<'a> {
     line: u64,
     table: &'a Table,
     limit: usize,
+    is_part: bool,
 }
 
 impl<'a> Records<'a> {
     /// From the first record on; `limit` is the limit of bytes that the bytes were cut with.
     #[must_use]
     pub fn new(bytes: &'a [u8], table: &'a Table, limit: usize) -> Self {
-        Self { bytes, start: 0, at: 0, line: 1, table, limit }
+        Self { bytes, start: 0, at: 0, line: 1, table, limit, is_part: false }
+    }
+
+    /// The same over the first part of a text: a record that its end cuts is none.
+    #[must_use]
+    pub fn of_part(bytes: &'a [u8], table: &'a Table, limit: usize) -> Self {
+        Self { is_part: true, ..Self::new(bytes, table, limit) }
     }
 
     /// Offset of the record that was read last.
@@ -75,8 +82,9 @@ impl<'a> Records<'a> {
             if rest.is_empty() {
                 return None;
             }
-            let record = match split::end_of_record(rest, self.table, self.limit, true) {
+            let record = match split::end_of_record(rest, self.table, self.limit, !self.is_part) {
                 End::At(record) => record,
+                End::Open if self.is_part => return None,
                 End::Open => Record { length: rest.len(), is_clean: false, is_long: false },
             };
             let text = split::without_line_end(&rest[..record.length]);
@@ -161,9 +169,9 @@ pub(super) fn read_clean(text: &[u8], dialect: &Dialect, out: &mut ByteRecord) {
         let rest = &text[at..];
         let end = match dialect.quote {
             Some(quote) if rest.first() == Some(&quote) => {
-                let close = closing(rest, quote, dialect.escape);
+                let close = dialect.closing_quote(rest, 1).unwrap_or(rest.len());
                 repair::push_unquoted(&rest[1..close], quote, dialect.escape, out);
-                close + 1
+                (close + 1).min(rest.len())
             }
             _ => {
                 let end = memchr(dialect.delimiter, rest).unwrap_or(rest.len());
@@ -177,23 +185,4 @@ pub(super) fn read_clean(text: &[u8], dialect: &Dialect, out: &mut ByteRecord) {
         }
         at += 1;
     }
-}
-
-/// The quote that closes the cell at the front.
-fn closing(cell: &[u8], quote: u8, escape: Option<u8>) -> usize {
-    let mut at = 1;
-    while let Some(found) = memchr(quote, &cell[at..]) {
-        let position = at + found;
-        if let Some(escape) = escape {
-            if cell[1..position].iter().rev().take_while(|b| **b == escape).count() % 2 == 0 {
-                return position;
-            }
-            at = position + 1;
-        } else if cell.get(position + 1) == Some(&quote) {
-            at = position + 2;
-        } else {
-            return position;
-        }
-    }
-    cell.len() - 1
 }

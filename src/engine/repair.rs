@@ -111,7 +111,7 @@ pub fn other_delimiter(record: &[u8], dialect: &Dialect, width: usize, kinds: &[
             else {
                 continue;
             };
-            if cells.len() == width && (!is_weak || is_likely(&cells, dialect.quote, kinds)) {
+            if cells.len() == width && is_likely(&cells, dialect.quote, kinds, is_weak) {
                 return Some(OtherDelimiter { delimiter, is_spaced });
             }
         }
@@ -120,12 +120,15 @@ pub fn other_delimiter(record: &[u8], dialect: &Dialect, width: usize, kinds: &[
 }
 
 /// Whether cells are those of the columns: data where these hold data; or all quoted but numbers.
-fn is_likely(cells: &[&[u8]], quote: Option<u8>, kinds: &[Kind]) -> bool {
+fn is_likely(cells: &[&[u8]], quote: Option<u8>, kinds: &[Kind], is_weak: bool) -> bool {
     let unquoted = |cell: &&[u8]| quote.and_then(|quote| cell.strip_prefix(&[quote])?.strip_suffix(&[quote])).map(<[u8]>::to_vec);
     let looks: Vec<Kind> = cells.iter().map(|cell| unquoted(cell).map_or_else(|| Kind::of(cell), |inner| Kind::of(&inner))).collect();
     let (alike, unlike) = super::kinds::compare(kinds, &looks);
     let quoted = cells.iter().filter(|cell| unquoted(cell).is_some()).count();
-    (alike > 0 && unlike == 0) || (alike == 0 && quoted * 2 > cells.len())
+    if is_weak {
+        return (alike > 0 && unlike == 0) || (alike == 0 && quoted * 2 > cells.len());
+    }
+    alike > 0 || unlike == 0 || kinds.is_empty()
 }
 
 /// The cells of a record with their quotes, when every one of them is well-formed; `plain` judges those without quotes.
@@ -138,9 +141,8 @@ fn well_formed_cells<'r>(record: &'r [u8], dialect: &Dialect, is_spaced: bool, p
         let rest = &record[at..];
         let end = match dialect.quote {
             Some(quote) if rest.first() == Some(&quote) => {
-                let search = Search { record, quote, dialect };
-                let (close, end) = search.closing(at + 1)?;
-                (close + 1 == end).then_some(end)?
+                let end = dialect.closing_quote(record, at + 1)? + 1;
+                record.get(end).is_none_or(|byte| *byte == dialect.delimiter).then_some(end)?
             }
             quote => {
                 let end = memchr::memchr(dialect.delimiter, rest).map_or(record.len(), |found| at + found);

@@ -96,6 +96,33 @@ pub fn cut(buffer: &[u8], table: &Table, limit: usize, at_end: bool) -> Cut {
     }
 }
 
+/// Passes over what does not belong to the table: how many bytes, and whether the table goes on behind them.
+///
+/// Called again with what follows, it finds the same place however the buffer was filled.
+#[must_use]
+pub fn pass_beyond(buffer: &[u8], table: &Table, limit: usize, at_end: bool) -> (usize, bool) {
+    let mut at = 0;
+    while at < buffer.len() {
+        let rest = &buffer[at..];
+        match end_of_record(rest, table, limit, at_end) {
+            End::At(record) if record.length <= limit => {
+                let text = without_line_end(&rest[..record.length]);
+                if !is_empty(&rest[..record.length], table) && table.goes_on_with(text, record.is_clean) {
+                    return (at, true);
+                }
+                at += record.length;
+            }
+            End::Open if rest.len() <= limit => break,
+            _ => match end_of_line(rest) {
+                Some(end) if end < rest.len() || at_end => at += end,
+                // A line beyond the limit is passed over piece by piece.
+                _ => return (if at == 0 { buffer.len() } else { at }, false),
+            },
+        }
+    }
+    (at, false)
+}
+
 /// The end of the current line, just behind its line end; `None` when the buffer holds none.
 #[must_use]
 pub fn end_of_line(buffer: &[u8]) -> Option<usize> {
@@ -142,7 +169,7 @@ pub fn end_of_record(buffer: &[u8], table: &Table, limit: usize, at_end: bool) -
             continue;
         };
         record.is_clean &= padding == 0;
-        let close = match closing_quote(buffer, at, quote, dialect.escape) {
+        let close = match dialect.closing_quote(buffer, at) {
             Some(close) if close <= limit => close,
             None if !at_end && buffer.len() <= limit => return End::Open,
             // As far as may be looked, no other quote follows: this one opens nothing.
@@ -184,21 +211,6 @@ fn padding_before(buffer: &[u8], quote: usize, dialect: &Dialect) -> Option<usiz
     let padding = buffer[..quote].iter().rev().take_while(|byte| dialect.is_padding(**byte)).count();
     let start = quote - padding;
     (start == 0 || buffer[start - 1] == dialect.delimiter).then_some(padding)
-}
-
-/// The quote that closes a cell opened before `at`, doubled and escaped ones skipped.
-fn closing_quote(buffer: &[u8], mut at: usize, quote: u8, escape: Option<u8>) -> Option<usize> {
-    loop {
-        let position = match escape {
-            Some(escape) => at + memchr2(quote, escape, &buffer[at..])?,
-            None => at + memchr(quote, &buffer[at..])?,
-        };
-        let is_pair = buffer[position] != quote || (escape.is_none() && buffer.get(position + 1) == Some(&quote));
-        if !is_pair {
-            return Some(position);
-        }
-        at = (position + 2).min(buffer.len());
-    }
 }
 
 /// Where a record ends whose quotes or whose width are in doubt. `is_whole` says that `record` is an end by the book.

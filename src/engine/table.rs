@@ -59,7 +59,7 @@ impl Table {
         loop {
             let rest = &text[at..];
             let open = rest.first() == Some(&quote);
-            let end = if open { after_quoted(rest, quote, self.dialect.escape) } else { 0 };
+            let end = if open { self.after_quoted(rest) } else { 0 };
             count += 1;
             match memchr(self.dialect.delimiter, &rest[end..]) {
                 Some(found) => at += end + found + 1,
@@ -68,9 +68,23 @@ impl Table {
         }
     }
 
+    /// Whether the table goes on with a record behind something else: its header again, or a row of its own with an address
+    /// where addresses stand.
+    #[must_use]
+    pub fn goes_on_with(&self, text: &[u8], is_clean: bool) -> bool {
+        let look = self.look(text, is_clean);
+        let has_address = self.kinds.iter().zip(&look.kinds).any(|pair| pair == (&Kind::Email, &Kind::Email));
+        if look.is_own && has_address {
+            return true;
+        }
+        let mut record = ByteRecord::new();
+        super::records::read_clean(text, &self.dialect, &mut record);
+        self.not_a_row(text, &record) == Some(NoteCode::HeaderRepeated)
+    }
+
     /// The length of the quoted cell at the front, with its quotes.
     pub(super) fn after_quoted(&self, cell: &[u8]) -> usize {
-        self.dialect.quote.map_or(0, |quote| after_quoted(cell, quote, self.dialect.escape))
+        self.dialect.closing_quote(cell, 1).map_or(cell.len(), |close| close + 1)
     }
 
     /// How a record without its line end looks.
@@ -111,30 +125,16 @@ impl Table {
         }
         let is_header = self.header.len() > 1
             && self.header.len() == record.len()
-            && self.header.iter().zip(record).all(|(name, cell)| name.as_bytes() == cell);
+            && self.header.iter().zip(record).all(|(name, cell)| name.as_bytes() == cell.strip_prefix(b"\xef\xbb\xbf").unwrap_or(cell));
         if is_header {
             return Some(NoteCode::HeaderRepeated);
         }
-        (self.width > 1 && is_footer(record, self.width)).then_some(NoteCode::FooterSkipped)
-    }
-}
-
-/// The length of the quoted cell at the front, with its quotes.
-fn after_quoted(cell: &[u8], quote: u8, escape: Option<u8>) -> usize {
-    let mut at = 1;
-    loop {
-        let Some(found) = memchr::memchr2(quote, escape.unwrap_or(quote), &cell[at..]) else { return cell.len() };
-        let position = at + found;
-        let is_pair = cell[position] != quote || (escape.is_none() && cell.get(position + 1) == Some(&quote));
-        if !is_pair {
-            return position + 1;
-        }
-        at = (position + 2).min(cell.len());
+        (self.width > 1 && is_footer(record, self.width, &self.kinds)).then_some(NoteCode::FooterSkipped)
     }
 }
 
 /// A total or a closing remark: few cells, the first of which says so, and no address.
-fn is_footer(record: &ByteRecord, width: usize) -> bool {
+fn is_footer(record: &ByteRecord, width: usize, kinds: &[Kind]) -> bool {
     const TOTALS: &[&str] = &[
         "total",
         "totals",
@@ -196,8 +196,10 @@ fn is_footer(record: &ByteRecord, width: usize) -> bool {
     let (words, behind) = (text[..word_end].trim_end(), text[word_end..].trim_start_matches([':', '=', ' ', '(', '#', '-']));
     let is_count = behind.chars().all(|c| c.is_ascii_digit() || ".,') %€$£".contains(c));
     let has_address = || record.iter().any(|cell| Kind::of(cell) == Kind::Email);
-    let is_figure = |cell: &[u8]| cell.first() != Some(&b'+') && Kind::of(cell) == Kind::Number;
-    let others = || record.iter().filter(|cell| !cell.trim_ascii().is_empty()).skip(1);
+    // A sum of phones or dates there is not.
+    let may_be_summed = |at: usize| kinds.get(at).is_none_or(|kind| matches!(kind, Kind::Number | Kind::Blank | Kind::Text));
+    let is_figure = |(at, cell): (usize, &[u8])| cell.first() != Some(&b'+') && Kind::of(cell) == Kind::Number && may_be_summed(at);
+    let others = || record.iter().enumerate().filter(|(_, cell)| !cell.trim_ascii().is_empty()).skip(1);
     let has_figure = others().next().is_some() || behind.bytes().any(|b| b.is_ascii_digit());
     let is_total = TOTALS.contains(&words) && is_count && has_figure && others().all(is_figure) && filled < width;
     let counted = text.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, ',' | '.' | ' '));
@@ -249,13 +251,20 @@ struct Seen {
 
 /// Finds the table in the first bytes of a file. `None` when they hold no record.
 ///
-/// `is_complete` says of a line of names that no other line of names belongs to it.
-pub fn find(text: &[u8], dialect: Dialect, given: &ReadingRules, limit: usize, is_complete: impl Fn(&[String]) -> bool) -> Option<Start> {
+/// `is_part` says that the file goes on behind them; `is_complete`, of a line of names, that no other line of names belongs to it.
+pub fn find(
+    text: &[u8],
+    is_part: bool,
+    dialect: Dialect,
+    given: &ReadingRules,
+    limit: usize,
+    is_complete: impl Fn(&[String]) -> bool,
+) -> Option<Start> {
     let given_comment = if let Some(QuoteRule::Quote(sign)) = given.comment { Some(sign) } else { None };
     let loose = Table { dialect, comment: given_comment, is_comment_given: given_comment.is_some(), ..Table::default() };
-    let width = usual_width(&sample(text, &loose, limit));
+    let width = usual_width(&sample(text, is_part, &loose, limit));
     let table = Table { width, ..loose };
-    let seen = sample(text, &table, limit);
+    let seen = sample(text, is_part, &table, limit);
     let (first, has_header) = match given.header {
         HeaderRule::Line(line) => (seen.iter().position(|record| record.line >= line)?, true),
         HeaderRule::Absent => (first_row(&seen, width)?, false),
@@ -269,7 +278,7 @@ pub fn find(text: &[u8], dialect: Dialect, given: &ReadingRules, limit: usize, i
         last = last_header_row(&seen, first, width, is_complete(&joined(&seen[first..=first])));
         first = first_header_row(&seen, first, last, width);
     }
-    let rows = own_rows(if has_header { &seen[last + 1..] } else { &seen[first..] });
+    let rows = own_rows(if has_header { &seen[last + 1..] } else { &seen[first..] }, seen[first].cells.len());
     let header =
         if has_header { joined(&seen[first..=last]) } else { (1..=seen[first].cells.len()).map(|at| format!("column_{at}")).collect() };
     let body = usual_width(rows);
@@ -313,8 +322,8 @@ fn lines_with_words(text: &[u8]) -> u64 {
 }
 
 /// The records of the first bytes that are not empty.
-fn sample(text: &[u8], table: &Table, limit: usize) -> Vec<Seen> {
-    let mut records = Records::new(text, table, limit);
+fn sample(text: &[u8], is_part: bool, table: &Table, limit: usize) -> Vec<Seen> {
+    let mut records = if is_part { Records::of_part(text, table, limit) } else { Records::new(text, table, limit) };
     let mut seen = Vec::new();
     let mut cells = ByteRecord::new();
     while seen.len() < SAMPLE_RECORDS {
@@ -335,9 +344,10 @@ fn sample(text: &[u8], table: &Table, limit: usize) -> Vec<Seen> {
 }
 
 /// The rows up to the first empty line, where these are enough to learn from: behind it another table may stand.
-fn own_rows(rows: &[Seen]) -> &[Seen] {
+fn own_rows(rows: &[Seen], columns: usize) -> &[Seen] {
     let block = rows.chunk_by(|a, b| a.next_line() == b.line).next().unwrap_or_default();
-    if block.len() >= 3 { block } else { rows }
+    let is_table = !block.is_empty() && block.iter().all(|row| row.cells.len() == columns);
+    if block.len() >= 3 || is_table { block } else { rows }
 }
 
 /// The width that most records of the first table have: the first run of lines without an empty one between them that has
@@ -506,7 +516,7 @@ fn quoted_columns(text: &[u8], rows: &[Seen], dialect: &Dialect, width: usize) -
         let mut rest = split::without_line_end(&text[row.start..row.end]);
         for (count, cell) in counts.iter_mut().zip(&row.cells) {
             let is_quoted = rest.first() == Some(&quote);
-            let end = if is_quoted { after_quoted(rest, quote, dialect.escape) } else { 0 };
+            let end = if is_quoted { dialect.closing_quote(rest, 1).map_or(rest.len(), |close| close + 1) } else { 0 };
             rest = memchr(dialect.delimiter, &rest[end..]).map_or(&[], |found| &rest[end + found + 1..]);
             count.0 += usize::from(is_quoted);
             count.1 += usize::from(is_quoted || !cell.is_empty());

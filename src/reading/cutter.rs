@@ -63,7 +63,7 @@ impl<R: Read> Cutter<R> {
             match split::cut(&self.buffer[..upto], &self.cutting.table, self.cutting.record_bytes, at_end) {
                 Cut::Records(length) => return Ok(Some(Chunk::Records(self.take(length)))),
                 Cut::Oversize => return self.skip_line().map(Some),
-                Cut::TableEnd(_) => return self.skip_rest().map(Some),
+                Cut::TableEnd(_) => return self.skip_beyond().map(Some),
                 Cut::More => window *= 2,
             }
         }
@@ -82,23 +82,22 @@ impl<R: Read> Cutter<R> {
         Ok(())
     }
 
-    /// Passes over what stands behind the table, counting its lines.
-    fn skip_rest(&mut self) -> io::Result<Chunk> {
-        let mut lines = 0;
+    /// Passes over what stands behind the table, up to where it goes on or to the end, counting the lines.
+    fn skip_beyond(&mut self) -> io::Result<Chunk> {
+        let (mut lines, mut window) = (0, self.cutting.chunk_bytes);
         loop {
-            // A CR at the very end may be half of a line end.
-            let whole = match self.buffer.last() {
-                Some(b'\r') if !self.at_end => self.buffer.len() - 1,
-                _ => self.buffer.len(),
-            };
-            lines += split::count_lines(&self.buffer[..whole]);
-            if self.at_end {
-                lines += u64::from(self.buffer.last().is_some_and(|b| !matches!(b, b'\r' | b'\n')));
-                self.take(self.buffer.len());
+            self.read_up_to(window)?;
+            let (passed, goes_on) = split::pass_beyond(&self.buffer, &self.cutting.table, self.cutting.record_bytes, self.at_end);
+            let bytes = self.take(passed);
+            lines += split::count_lines(&bytes);
+            if self.buffer.is_empty() && self.at_end {
+                lines += u64::from(bytes.last().is_some_and(|b| !matches!(b, b'\r' | b'\n')));
                 return Ok(Chunk::Beyond { lines });
             }
-            self.take(whole);
-            self.read_up_to(self.cutting.chunk_bytes)?;
+            if goes_on {
+                return Ok(Chunk::Beyond { lines });
+            }
+            window = if passed == 0 { window * 2 } else { self.cutting.chunk_bytes };
         }
     }
 
