@@ -192,10 +192,14 @@ fn score(sample: &[u8], is_part: bool, dialect: Dialect, comment: u8) -> f64 {
     let mut record = ByteRecord::new();
     let mut widths = std::collections::BTreeMap::<usize, usize>::new();
     let (mut rows, mut cells, mut plausible, mut broken) = (0usize, 0usize, 0.0, 0usize);
+    let mut first_width = 0;
     while let Some(found) = records.next(&mut record) {
         let is_comment = record.get(0).is_some_and(|cell| cell.first() == Some(&comment));
         if super::cells::is_blank(&record) || is_comment {
             continue;
+        }
+        if rows == 0 {
+            first_width = record.len();
         }
         rows += 1;
         broken += usize::from(matches!(found, Found::Row { repaired: Some(_), .. }));
@@ -211,7 +215,8 @@ fn score(sample: &[u8], is_part: bool, dialect: Dialect, comment: u8) -> f64 {
     }
     // Most records must be cut by it at all, and by a sign that stands in texts anyway nearly all of them alike.
     let (width, alike) = widths.iter().max_by_key(|(_, count)| **count).map_or((1, 0), |(width, count)| (*width, *count));
-    if width < 2 || (is_weak(dialect.delimiter) && (alike < WEAK_ROWS || alike * 10 < rows * 7)) {
+    let is_doubtful = alike < WEAK_ROWS || alike * 10 < rows * 7 || first_width != width;
+    if width < 2 || (is_weak(dialect.delimiter) && is_doubtful) {
         return 0.0;
     }
     let regular: f64 = widths.iter().map(|(width, count)| *count as f64 * (*width as f64 - 1.0) / *width as f64).sum();
@@ -239,5 +244,53 @@ fn plausibility(cell: &[u8], dialect: &Dialect) -> f64 {
             0.4
         }
         _ => 1.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> (char, Option<char>, Option<char>) {
+        let dialect = detect(text.as_bytes(), &ReadingRules::default());
+        (char::from(dialect.delimiter), dialect.quote.map(char::from), dialect.escape.map(char::from))
+    }
+
+    #[test]
+    fn delimiters_are_told_by_regular_records_of_plausible_cells() {
+        for (text, delimiter) in [
+            ("name,email,value\nA,a@b.co,1\nB,b@b.co,2\n", ','),
+            ("name;email;value\nA;a@b.co;1,5\nB;b@b.co;2,5\n", ';'),
+            ("name\temail\nA, B\ta@b.co\nC, D\tb@b.co\n", '\t'),
+            ("name|email|value\nA|a@b.co|1\n", '|'),
+            ("name:email:value\nA:a@b.co:1\nB:b@b.co:2\nC:c@b.co:3\n", ':'),
+            ("at,name\n09:30:00,A\n10:30:00,B\n11:30:00,C\n", ','),
+            ("name\nAnn Lee\nBo Day\nCy Fox\n", ','),
+            ("\"a;b\",c,d\n\"e;f\",g,h\n", ','),
+            ("", ','),
+        ] {
+            assert_eq!(found(text).0, delimiter, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn quotes_and_escapes_are_told_by_where_they_stand() {
+        assert_eq!(found("'a','b, c'\n'd','e, f'\n'g','h, i'\n"), (',', Some('\''), None));
+        assert_eq!(found("a,\"b \\\"x\\\", c\"\nd,\"e \\\"y\\\", f\"\n"), (',', Some('"'), Some('\\')));
+        assert_eq!(found("a,O'Hara\nb,O'Neil\n"), (',', Some('"'), None));
+        assert_eq!(found("a,\"C:\\\"\nb,\"D:\\\"\n").2, None);
+    }
+
+    #[test]
+    fn what_is_given_is_not_looked_for() {
+        let given = ReadingRules { delimiter: Some(b'|'), quote: Some(QuoteRule::Nothing), ..ReadingRules::default() };
+        let dialect = detect(b"a,b\nc,d\n", &given);
+        assert_eq!((dialect.delimiter, dialect.quote, dialect.confidence.total_cmp(&1.0)), (b'|', None, std::cmp::Ordering::Equal));
+    }
+
+    #[test]
+    fn a_cell_longer_than_the_sample_is_no_reason_for_another_delimiter() {
+        let text = format!("name,email,notes\nA,a@b.co,\"{}\"\nB,b@b.co,x\nC,c@b.co,y\n", "line; of; note\n".repeat(6000));
+        assert_eq!(found(&text).0, ',');
     }
 }

@@ -14,7 +14,7 @@ use super::file_error::FileError;
 use super::headers::{self, ColumnProfile, FieldFrom, Mapping};
 use super::lead::Field;
 use super::records::{Found, Records};
-use super::rules::{QuoteRule, ReadingRules, Rules};
+use super::rules::{HeaderRule, QuoteRule, ReadingRules, Rules};
 use super::table::{self, Table};
 use super::{cells, split};
 
@@ -189,7 +189,11 @@ pub fn layout(head: Head<'_>, rules: &Rules) -> Result<Layout, FileError> {
 /// # Errors
 /// As [`layout`].
 pub fn read_layout<'a>(head: Head<'a>, rules: &Rules) -> Result<(Layout, Cow<'a, [u8]>), FileError> {
-    let reading = if head.is_sheet { of_sheet(&rules.reading) } else { rules.reading.clone() };
+    let reading = match delimiter_of_ours(head.bytes) {
+        _ if head.is_sheet => of_sheet(&rules.reading),
+        Some(delimiter) => of_ours(&rules.reading, head.bytes, delimiter),
+        None => rules.reading.clone(),
+    };
     let detected = decode::detect(head.bytes, head.is_whole, reading.encoding.as_deref().and_then(decode::named))?;
     let text = decoded(head, detected.encoding);
     let limit = rules.limits.record_bytes;
@@ -235,6 +239,30 @@ fn of_sheet(given: &ReadingRules) -> ReadingRules {
         quote: Some(QuoteRule::Quote(b'"')),
         escape: Some(QuoteRule::Nothing),
         comment: Some(QuoteRule::Nothing),
+        ..given.clone()
+    }
+}
+
+/// The delimiter of one of our rejects files, told by the end of its first line; whatever its source's files are like, these
+/// are written in our way, and spreadsheets keep it but for the delimiter.
+fn delimiter_of_ours(head: &[u8]) -> Option<u8> {
+    let line = split::without_line_end(&head[..split::end_of_line(head).unwrap_or(head.len())]);
+    let [row, errors, job] = REJECT_COLUMNS.map(str::as_bytes);
+    let rest = line.strip_suffix(job)?;
+    let (delimiter, rest) = rest.split_last()?;
+    let rest = rest.strip_suffix(errors)?.strip_suffix(&[*delimiter])?.strip_suffix(row)?;
+    (rest.is_empty() || rest.ends_with(&[*delimiter])).then_some(*delimiter)
+}
+
+/// How a rejects file of ours is read. Only one that has lost its byte order mark may be in the encoding of its source.
+fn of_ours(given: &ReadingRules, head: &[u8], delimiter: u8) -> ReadingRules {
+    ReadingRules {
+        encoding: given.encoding.clone().filter(|_| !head.starts_with(b"\xef\xbb\xbf")),
+        delimiter: Some(delimiter),
+        quote: Some(QuoteRule::Quote(b'"')),
+        escape: Some(QuoteRule::Nothing),
+        comment: Some(QuoteRule::Nothing),
+        header: HeaderRule::Line(1),
         ..given.clone()
     }
 }
@@ -304,6 +332,10 @@ pub fn returned_columns(header: &[String]) -> Option<usize> {
 fn without_reject_columns(mut header: Vec<String>) -> (Vec<String>, bool) {
     let columns = returned_columns(&header);
     header.truncate(columns.unwrap_or(usize::MAX));
+    if columns.is_some() {
+        // Names were made safe for spreadsheets, as cells are.
+        header.iter_mut().filter(|name| name.starts_with('\'')).for_each(|name| _ = name.remove(0));
+    }
     (header, columns.is_some())
 }
 

@@ -191,6 +191,11 @@ impl Search<'_> {
         {
             return Some(found);
         }
+        let has_edges = |node: usize| {
+            let cell = self.dialect.unpadded(&self.record[start(node)..ends[node]]);
+            (cell.first() == Some(&self.quote), cell.last() == Some(&self.quote))
+        };
+        let edges: Vec<(bool, bool)> = (0..nodes).map(has_edges).collect();
         // The ways to reach a node, one for each number of cells.
         let mut best: Vec<Vec<Step>> = vec![Vec::new(); nodes + 1];
         best[0].push(Step { price: 0, total: 0, from: 0, cells: 0, cell: Cell::Plain });
@@ -198,6 +203,9 @@ impl Search<'_> {
             let reached = std::mem::take(&mut best[node]);
             let last = if reached.is_empty() { node } else { nodes.min(node + REACH) };
             for next in node + 1..=last {
+                if next > node + 1 && !edges[node].0 && !edges[next - 1].1 {
+                    continue; // only a quote at one of its edges makes several cells one
+                }
                 for (price, cells, cell) in self.ways(start(node), ends[next - 1], next - node) {
                     for before in &reached {
                         let step = Step { price: before.price + price, total: before.total + cells, from: node, cells, cell };

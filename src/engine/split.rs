@@ -346,3 +346,86 @@ fn is_beyond(rest: &[u8], table: &Table, limit: usize, at_end: bool) -> Option<b
 fn after_line_end(buffer: &[u8], at: usize) -> usize {
     if buffer[at] == b'\r' && buffer.get(at + 1) == Some(&b'\n') { at + 2 } else { at + 1 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A table of three columns: words, an address, a number.
+    fn table() -> Table {
+        let header = ["name", "email", "value"].map(str::to_owned).to_vec();
+        Table { width: 3, kinds: vec![Kind::Text, Kind::Email, Kind::Number], header, ..Table::default() }
+    }
+
+    fn check(text: &str, at_end: bool, expected: Cut) {
+        assert_eq!(cut(text.as_bytes(), &table(), 64, at_end), expected, "{text:?}, at_end: {at_end}");
+    }
+
+    #[test]
+    fn whole_records_are_cut_at_any_line_end() {
+        check("a,b,c\nd,e,f\ng", false, Cut::Records(12));
+        check("a,b,c\r\nd", false, Cut::Records(7));
+        check("a,b,c\rd", false, Cut::Records(6));
+        check("a,b,c\nd\r", false, Cut::Records(6));
+        check("a,b,c", false, Cut::More);
+        check("a,b,c", true, Cut::Records(5));
+        check("a,b,\"c\nd\"\ne", false, Cut::Records(10));
+        check("", true, Cut::Records(0));
+    }
+
+    #[test]
+    fn a_quote_out_of_place_never_swallows_the_next_record() {
+        for first in ["a,b,\"c\n", "\"a,b,c\n", "a,\"b\"x,c\n", "a,b\",c\n"] {
+            let text = format!("{first}\"d\",e,f\n");
+            let End::At(record) = end_of_record(text.as_bytes(), &table(), 64, true) else { panic!("{text}") };
+            assert_eq!(record.length, first.len(), "{text}");
+            assert!(!record.is_clean);
+        }
+    }
+
+    #[test]
+    fn a_cell_with_line_ends_stays_whole_though_a_quote_in_it_is_stray() {
+        let first = "a,\"b \"x\" y\nz\",c\n";
+        let text = format!("{first}d,e,f\n");
+        let End::At(record) = end_of_record(text.as_bytes(), &table(), 64, true) else { panic!("{text}") };
+        assert_eq!((record.length, record.is_long), (first.len(), true));
+    }
+
+    #[test]
+    fn a_record_beyond_the_limit_is_left_out() {
+        let long = "x".repeat(65);
+        check(&long, false, Cut::Oversize);
+        check(&long, true, Cut::Oversize);
+        check(&format!("a,b,c\n{long}"), true, Cut::Records(6));
+        check(&format!("\"{long}"), false, Cut::Oversize);
+    }
+
+    #[test]
+    fn behind_an_empty_line_the_table_goes_on_or_ends() {
+        let rows = "Ann,a@b.co,1\n";
+        check(&format!("{rows}\nBo,b@b.co,2\n"), true, Cut::Records(rows.len() * 2));
+        check(&format!("\nagent,deals\nX,4\nY,5\n{}", ""), true, Cut::TableEnd(1));
+        check("\nagent,region,deals\nX,North,4\nY,South,5\n", true, Cut::TableEnd(1));
+        check("\nBo,not an address,2\n", true, Cut::Records(21));
+        check("\nagent", false, Cut::More);
+    }
+
+    #[test]
+    fn what_interrupts_a_table_is_passed_over_up_to_its_next_row() {
+        for (text, passed) in [
+            ("Page 2\n\nAnn,a@b.co,1\n", Some(8)),
+            ("Page 2\nname,email,value\nAnn,none,1\n", Some(7)),
+            ("agent,region,deals\nX,North,4\n", None),
+        ] {
+            let found = pass_beyond(text.as_bytes(), &table(), 64, true);
+            assert_eq!(found, passed.map_or((text.len(), false), |at| (at, true)), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn lines_of_every_kind_count_once() {
+        for (text, lines) in [("a\nb\n", 2), ("a\r\nb\r\n", 2), ("a\rb\r", 2), ("a\n\rb", 2), ("", 0)] {
+            assert_eq!(count_lines(text.as_bytes()), lines, "{text:?}");
+        }
+    }
+}

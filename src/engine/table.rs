@@ -399,6 +399,7 @@ fn first_row(seen: &[Seen], width: usize) -> Option<usize> {
     }
     // A title of several cells, or a comment with delimiters in it, stands above a line that fills all columns with words.
     while let (Some(record), Some(next)) = (seen.get(first), seen.get(first + 1)) {
+        let body = kinds_of(&seen[first + 2..], width); // neither the comment nor the names are data
         let is_title = record.cells.len() < width && record.filled < next.filled;
         let is_comment = record.cells.get(0).is_some_and(|cell| cell.first() == Some(&b'#'));
         let names = next.filled >= enough && !next.kinds.iter().any(|kind| kind.is_data()) && body.iter().any(|kind| kind.is_data());
@@ -533,4 +534,52 @@ fn comment_sign(seen: &[Seen], width: usize) -> Option<u8> {
     let is_none = |record: &&Seen| record.cells.len() != width || (is_remark(record) && matches!(compare(&body, &record.kinds), (0, 1..)));
     let is_comment = !marked.is_empty() && width > 1 && marked.len() * 2 < seen.len() && marked.iter().all(is_none);
     is_comment.then_some(b'#')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The header, its line and what is first below it.
+    fn found(text: &str) -> (String, u64, String) {
+        let given = ReadingRules::default();
+        let dialect = super::super::dialect::detect(text.as_bytes(), &given);
+        let start = find(text.as_bytes(), false, dialect, &given, 1 << 20, |_| false).expect("a table");
+        let below = text[start.data_start..].lines().next().unwrap_or_default();
+        (start.header.join("|"), start.header_line, below.to_owned())
+    }
+
+    #[test]
+    fn the_header_is_found_below_titles_and_comments() {
+        let rows = "Ann,a@b.co,1\nBo,b@b.co,2\nCy,c@b.co,3\nDi,d@b.co,4\n";
+        for (above, line) in
+            [("", 1), ("Leads of May\n\n", 3), ("Leads of May,,\n", 2), ("Owner,Bob\nPeriod,May\n", 3), ("# made by tool, v2\n", 2)]
+        {
+            let text = format!("{above}name,email,value\n{rows}");
+            assert_eq!(found(&text), ("name|email|value".to_owned(), line, "Ann,a@b.co,1".to_owned()), "{text:?}");
+        }
+        assert_eq!(found(&format!("Contact,,Deal\nname,email,value\n{rows}")).0, "Contact name|email|Deal value");
+        assert_eq!(found(rows), ("column_1|column_2|column_3".to_owned(), 1, "Ann,a@b.co,1".to_owned()));
+    }
+
+    #[test]
+    fn a_line_among_the_rows_that_is_none() {
+        let kinds = vec![Kind::Text, Kind::Email, Kind::Number];
+        let header = ["name", "email", "value"].map(str::to_owned).to_vec();
+        let table = Table { width: 3, kinds, header, comment: Some(b'#'), ..Table::default() };
+        for (cells, why) in [
+            (&["name", "email", "value"][..], Some(NoteCode::HeaderRepeated)),
+            (&["Total", "", "7"], Some(NoteCode::FooterSkipped)),
+            (&["Total: 7"], Some(NoteCode::FooterSkipped)),
+            (&["-- end of list --"], Some(NoteCode::FooterSkipped)),
+            (&["# checked"], Some(NoteCode::CommentSkipped)),
+            (&["Total Wine", "", ""], None),
+            (&["Sum", "s@b.co", "7"], None),
+            (&["#12", "n@b.co", "7"], None),
+            (&["Ann", "", ""], None),
+        ] {
+            let text = cells.join(",");
+            assert_eq!(table.not_a_row(text.as_bytes(), &ByteRecord::from(cells.to_vec())), why, "{text}");
+        }
+    }
 }
