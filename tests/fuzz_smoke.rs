@@ -63,12 +63,12 @@ fn smoke(target: &str, cases: u32, inputs: impl Strategy<Value = Vec<u8>>) {
 
 #[test]
 fn split_holds() {
-    smoke("split", 400, inputs("split", 5));
+    smoke("split", 2000, inputs("split", 5));
 }
 
 #[test]
 fn dialect_holds() {
-    smoke("dialect", 150, inputs("dialect", 5));
+    smoke("dialect", 1000, inputs("dialect", 5));
 }
 
 #[test]
@@ -78,22 +78,22 @@ fn decode_holds() {
 
 #[test]
 fn headers_hold() {
-    smoke("headers", 150, inputs("headers", 3));
+    smoke("headers", 800, inputs("headers", 3));
 }
 
 #[test]
 fn cells_hold() {
-    smoke("cells", 1500, inputs("cells", 0));
+    smoke("cells", 4000, inputs("cells", 0));
 }
 
 #[test]
 fn chunk_holds() {
-    smoke("chunk", 200, inputs("chunk", 2));
+    smoke("chunk", 500, inputs("chunk", 2));
 }
 
 #[test]
 fn unpack_holds() {
-    smoke("unpack", 100, mutated("unpack"));
+    smoke("unpack", 250, mutated("unpack"));
 }
 
 /// Inputs of a target whose text stands behind so many settings.

@@ -151,7 +151,7 @@ pub fn decide(head: Head<'_>, rules: &Rules, default_source: &str, known: Option
     let value = sample.evidence(mapping.from(Field::Value));
     let decided = value.decide();
     Ok(Plan {
-        decimal_mark: if decided == DecimalMark::Unknown { rules.columns.decimal_mark } else { decided },
+        decimal_mark: if rules.columns.decimal_mark == DecimalMark::Unknown { decided } else { rules.columns.decimal_mark },
         habitual_width: sample.habitual_width(header.len()).filter(|_| !reimport),
         default_source: default_source.to_owned(),
         constraints: resolve_constraints(&header, &mapping, rules),

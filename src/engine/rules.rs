@@ -113,7 +113,7 @@ pub struct ColumnRules {
     pub email: EmailRule,
     /// Country calling code for phones that do not name their country, e.g. `"1"`.
     pub phone_country: Option<String>,
-    /// The decimal mark where the column itself does not show one.
+    /// The decimal mark, whatever the column shows; where it is unknown, the column decides.
     pub decimal_mark: DecimalMark,
     /// What a range of amounts is read as.
     pub ranges: Ranges,
