@@ -163,6 +163,9 @@ pub fn end_of_record(buffer: &[u8], table: &Table, limit: usize, at_end: bool) -
             }
             return mended(buffer, record, true, table, limit, at_end);
         }
+        if position >= limit {
+            return End::At(Record { length: position + 1, ..record }); // whatever this quote means: the record is too long
+        }
         at = position + 1;
         let Some(padding) = padding_before(buffer, position, dialect) else {
             record.is_clean = false; // a quote inside a cell
