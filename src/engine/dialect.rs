@@ -94,20 +94,16 @@ const SAMPLE_BYTES: usize = 64 << 10;
 #[must_use]
 pub fn detect(text: &[u8], given: &ReadingRules) -> Dialect {
     let sample = &text[..text.len().min(SAMPLE_BYTES)];
-    let found = detect_in(sample, sample.len() < text.len(), given);
-    // Where one cell is as long as the sample, nothing is to be seen in it.
-    match found {
-        Some(dialect) => dialect,
-        None if sample.len() < text.len() => detect_in(text, true, given).unwrap_or_default(),
-        None => Dialect::default(),
+    // Where one cell is as long as the sample, nothing is to be seen in it: then all of the text is looked at.
+    if sample.len() == text.len() || shows_records(sample) {
+        detect_in(sample, sample.len() < text.len(), given)
+    } else {
+        detect_in(text, true, given)
     }
 }
 
-/// Decides on the first bytes of a text, or, where `is_part` is false, on all of it. `None` when a part shows too few records.
-fn detect_in(sample: &[u8], is_part: bool, given: &ReadingRules) -> Option<Dialect> {
-    if is_part && !shows_records(sample) {
-        return None;
-    }
+/// Decides on the first bytes of a text, or, where `is_part` is false, on all of it.
+fn detect_in(sample: &[u8], is_part: bool, given: &ReadingRules) -> Dialect {
     let quotes: Vec<Option<u8>> = match given.quote {
         Some(QuoteRule::Quote(quote)) => vec![Some(quote)],
         Some(QuoteRule::Nothing) => vec![None],
@@ -153,7 +149,7 @@ fn detect_in(sample: &[u8], is_part: bool, given: &ReadingRules) -> Option<Diale
     } else {
         dialect.confidence = if given.delimiter.is_some() { 1.0 } else { score / (score + runner_up) };
     }
-    Some(dialect)
+    dialect
 }
 
 fn candidates(sample: &[u8], given: &ReadingRules) -> Vec<(u8, f64)> {
@@ -286,6 +282,14 @@ mod tests {
         let given = ReadingRules { delimiter: Some(b'|'), quote: Some(QuoteRule::Nothing), ..ReadingRules::default() };
         let dialect = detect(b"a,b\nc,d\n", &given);
         assert_eq!((dialect.delimiter, dialect.quote, dialect.confidence.total_cmp(&1.0)), (b'|', None, std::cmp::Ordering::Equal));
+    }
+
+    #[test]
+    fn what_is_given_holds_where_the_head_shows_too_few_records_to_judge_by() {
+        let given = ReadingRules { delimiter: Some(b'|'), quote: Some(QuoteRule::Quote(b'\'')), ..ReadingRules::default() };
+        let text = format!("name|email|notes\nA|a@b.co|'{}", "one, endless; cell ".repeat(9000));
+        let dialect = detect(text.as_bytes(), &given);
+        assert_eq!((dialect.delimiter, dialect.quote), (b'|', Some(b'\'')));
     }
 
     #[test]

@@ -152,7 +152,9 @@ fn advice_on(code: IssueCode, share: f64) -> String {
 fn advice_of_note(code: NoteCode) -> &'static str {
     match code {
         NoteCode::QuoteRepaired => "A quote is missing or too many. The rows were read all the same: look whether their cells are right",
-        NoteCode::DelimiterRepaired => "These rows separate their cells by another sign than the file. They were read all the same",
+        NoteCode::DelimiterRepaired => {
+            "These rows separate their cells otherwise than the file, by another sign or with a space behind it. They were read all the same"
+        }
         NoteCode::HeaderRepeated => "The header stands in the file again: it was skipped there",
         NoteCode::FooterSkipped => "Totals and closing remarks are no leads: these lines were skipped",
         NoteCode::CommentSkipped => "Lines that begin with a comment sign were skipped",

@@ -74,7 +74,7 @@ impl NoteCode {
         match self {
             Self::QuoteRepaired => "a quote is missing or too many; the row was read all the same",
             Self::DelimiterRepaired => {
-                "the cells of this row are separated by another sign than in the rest of the file; it was read all the same"
+                "the cells of this row are separated otherwise than in the rest of the file, by another sign or with a space behind it; it was read all the same"
             }
             Self::HeaderRepeated => "this line is the header again and was skipped",
             Self::FooterSkipped => "this line is a total or a closing remark and was skipped",

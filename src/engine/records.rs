@@ -124,9 +124,12 @@ impl<'a> Records<'a> {
             }
             repaired = Some(NoteCode::DelimiterRepaired);
         }
-        // One row written with a space after each delimiter is as plain as a whole file of them.
-        if table.is_spaced || (table.width > 2 && out.len() == table.width && is_spaced(text, table)) {
+        if table.is_spaced {
             strip_spaces(out);
+        } else if table.width > 2 && out.len() == table.width && is_spaced(text, table) {
+            // One row of a file that is written without: somebody added it by hand.
+            strip_spaces(out);
+            repaired = Some(NoteCode::DelimiterRepaired);
         }
         if table.columns > 0 && out.len() > table.columns && out.iter().skip(table.columns).all(<[u8]>::is_empty) {
             out.truncate(table.columns);

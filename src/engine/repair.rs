@@ -278,28 +278,15 @@ impl Search<'_> {
     /// where it looks like the end of a cell.
     fn strays(&self, inner: &[u8]) -> u32 {
         let (mut at, mut price) = (0, 0);
-        while let Some(found) = memchr::memchr(self.quote, &inner[at..]) {
-            let position = at + found;
-            if self.is_escaped(inner, position) {
-                at = position + 1;
-            } else if inner.get(position + 1) == Some(&self.quote) && self.dialect.escape.is_none() {
-                at = position + 2;
-            } else {
-                let looks_like_end =
-                    inner[position + 1 + self.dialect.padding(&inner[position + 1..])..].first() == Some(&self.dialect.delimiter);
-                price += if looks_like_end { 3 } else { 2 };
-                if price > PRICE_MAX {
-                    return price; // no explanation can use it
-                }
-                at = position + 1;
+        while let Some(position) = self.dialect.closing_quote(inner, at) {
+            let behind = position + 1 + self.dialect.padding(&inner[position + 1..]);
+            price += if inner.get(behind) == Some(&self.dialect.delimiter) { 3 } else { 2 };
+            if price > PRICE_MAX {
+                return price; // no explanation can use it
             }
+            at = position + 1;
         }
         price
-    }
-
-    fn is_escaped(&self, text: &[u8], at: usize) -> bool {
-        let Some(escape) = self.dialect.escape else { return false };
-        text[..at].iter().rev().take_while(|b| **b == escape).count() % 2 == 1
     }
 
     /// Two cells without a delimiter between them, one of them in quotes: `a"b, c"` or `"b, c"a`.
@@ -391,22 +378,14 @@ impl Search<'_> {
 
     /// The quote that closes a cell opened before `at`, one that a delimiter or the end follows, and where the cell ends.
     fn closing(&self, mut at: usize) -> Option<(usize, usize)> {
-        loop {
-            let position = at + memchr::memchr(self.quote, &self.record[at..])?;
-            if self.is_escaped(self.record, position) {
-                at = position + 1;
-                continue;
-            }
-            if self.dialect.escape.is_none() && self.record.get(position + 1) == Some(&self.quote) {
-                at = position + 2;
-                continue;
-            }
+        while let Some(position) = self.dialect.closing_quote(self.record, at) {
             let rest = &self.record[position + 1 + self.dialect.padding(&self.record[position + 1..])..];
             if rest.first().is_none_or(|b| *b == self.dialect.delimiter) {
                 return Some((position, self.record.len() - rest.len()));
             }
             at = position + 1;
         }
+        None
     }
 }
 

@@ -252,25 +252,27 @@ fn read(kind: Kind, file: BufReader<File>, wanted: Option<&str>, sender: &SyncSe
             }
             rows.end(&name)
         }
-        Kind::Ods => {
-            let mut workbook = Ods::new(file).map_err(other_trouble)?;
-            let chosen = choose(&workbook, wanted)?;
-            let name = chosen.name.clone();
-            let range = workbook.worksheet_range(&name).map_err(other_trouble)?;
-            opened(chosen);
-            drop(workbook);
-            read_range(&range, &name, sender)
-        }
-        Kind::Xls => {
-            let mut workbook = Xls::new(file).map_err(other_trouble)?;
-            let chosen = choose(&workbook, wanted)?;
-            let name = chosen.name.clone();
-            let range = workbook.worksheet_range(&name).map_err(other_trouble)?;
-            opened(chosen);
-            drop(workbook);
-            read_range(&range, &name, sender)
-        }
+        Kind::Ods => read_whole(Ods::new(file).map_err(other_trouble)?, wanted, opened, sender),
+        Kind::Xls => read_whole(Xls::new(file).map_err(other_trouble)?, wanted, opened, sender),
     }
+}
+
+/// Formats of which only a whole sheet at a time can be had.
+fn read_whole<RS: Read + Seek, R: Reader<RS>>(
+    mut workbook: R,
+    wanted: Option<&str>,
+    opened: impl Fn(Chosen),
+    sender: &SyncSender<Message>,
+) -> Result<(), Trouble>
+where
+    calamine::Error: From<R::Error>,
+{
+    let chosen = choose(&workbook, wanted)?;
+    let name = chosen.name.clone();
+    let range = workbook.worksheet_range(&name).map_err(other_trouble)?;
+    opened(chosen);
+    drop(workbook);
+    read_range(&range, &name, sender)
 }
 
 fn read_range(range: &Range<Data>, sheet: &str, sender: &SyncSender<Message>) -> Result<(), Trouble> {
