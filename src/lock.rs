@@ -72,6 +72,7 @@ impl RootLock {
         }
         let found_dead = file.metadata().is_ok_and(|metadata| metadata.len() > 0);
         let said = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| write!(file, "{}", std::process::id()));
+        let said = said.and_then(|()| file.sync_all()); // else a power cut would look as if we had ended by ourselves
         said.map_err(broken)?;
         Ok(Self { file, found_dead })
     }

@@ -11,7 +11,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
@@ -88,6 +88,11 @@ pub enum Output {
 
 impl Output {
     const ALL: [Self; 5] = [Self::Rejects, Self::Leads, Self::Receipt, Self::Error, Self::DryRunNote];
+
+    /// Whether it is made after the commit, from what the job's row holds, and so is not among what was synced before it.
+    fn is_text(self) -> bool {
+        matches!(self, Self::Receipt | Self::Error | Self::DryRunNote)
+    }
 
     fn file_name(self) -> &'static str {
         match self {
@@ -652,7 +657,26 @@ impl Spool {
         Ok(finished)
     }
 
-    /// Makes finished moves durable: each folder that was touched once, or one flush of the file system for many.
+    /// Makes a text whole again that a power cut tore after it had been moved: its name was durable, its content was not.
+    /// Anything else that stands there (a text that somebody has edited) stays as it is. Repeating it is harmless.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    pub fn mend_text(&self, place: &Place, text: &str) -> Result<(), SpoolError> {
+        let path = self.path(place);
+        let failed = |error| SpoolError::at("make a torn text whole", &path, error);
+        let is_candidate = |metadata: &fs::Metadata| metadata.is_file() && metadata.len() <= text.len() as u64;
+        if !fs::symlink_metadata(&path).is_ok_and(|metadata| is_candidate(&metadata)) || !is_torn(&fs::read(&path).map_err(failed)?, text) {
+            return Ok(());
+        }
+        // In place: a name for a new file beside it may be too long, and torn once more it is mended once more.
+        let flags = i32::try_from(OFlags::NOFOLLOW.bits()).expect("a flag that the system takes as an int");
+        let file = OpenOptions::new().write(true).truncate(true).custom_flags(flags).open(&path);
+        file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(failed)
+    }
+
+    /// Makes finished moves durable: each folder that was touched once, or one flush of the file system for many. With them
+    /// go the texts, which no job makes again once it is done.
     ///
     /// # Errors
     /// When the system reports that something could not be written.
@@ -819,6 +843,12 @@ impl Spool {
             make_dirs(folder).map_err(|error| SpoolError::at("make the folder", folder, error))?;
             self.share(folder, shared_mode)?;
             made.push(folder.clone());
+        }
+        for parent in made.iter().filter_map(|folder| folder.parent()) {
+            match durable::sync_dir(parent) {
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {} // not ours to read, and so not to sync
+                synced => synced.map_err(|error| SpoolError::at("make the folder durable", parent, error))?,
+            }
         }
         Ok(made)
     }
@@ -987,6 +1017,9 @@ impl Spool {
             MoveState::Missing => finished.missing.push(step.to.clone()),
             MoveState::Taken => return Err(SpoolError::NameTaken { to: step.to.clone() }),
         }
+        if matches!(step.from, Source::Output(output) if output.is_text()) {
+            finished.touched.push(to.clone()); // before its folder: one write of the file system's journal for both
+        }
         finished.touched.extend(to.parent().map(Path::to_path_buf));
         Ok(())
     }
@@ -1017,8 +1050,8 @@ impl Spool {
     /// Syncs files and folders one by one, or the whole file system when they are many. What somebody has removed in the
     /// meantime, or what may not be read, has no content of ours to lose.
     fn sync_all(&self, mut targets: Vec<PathBuf>) -> io::Result<()> {
-        targets.sort_unstable();
-        targets.dedup();
+        let mut listed = HashSet::new();
+        targets.retain(|target| listed.insert(target.clone()));
         if targets.len() > SINGLE_SYNCS_MAX {
             return durable::sync_file_system(&self.layout.claimed);
         }
@@ -1077,6 +1110,13 @@ fn remove_empty_dirs(dir: &Path, depth_max: usize) {
         }
     }
     let _ = fs::remove_dir(dir); // still not empty: something of others is in it, and the caller looks
+}
+
+/// Whether this is what a power cut leaves of a text: less of it, or zeros where it never reached the disk.
+fn is_torn(found: &[u8], text: &str) -> bool {
+    found != text.as_bytes()
+        && found.len() <= text.len()
+        && found.iter().zip(text.bytes()).all(|(found, byte)| *found == 0 || *found == byte)
 }
 
 /// Whether a claimed path is what the scan saw: the same file, regular, with one link, with the same content.

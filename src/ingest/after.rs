@@ -96,12 +96,15 @@ impl Ingest {
     pub(super) fn move_out(&self, delivery: &Delivery) -> Result<(Finished, Moves), Fatal> {
         let claim = &delivery.claim;
         for (output, text) in delivery.moves.texts(&delivery.report, &delivery.facts) {
-            // A text that was moved before a crash is not made again: beside the first it would look like somebody else's.
-            let is_moved =
-                !claim.output(output).exists() && delivery.moves.place_of(output).is_some_and(|place| self.spool.path(place).exists());
-            if claim.dir.exists() && !is_moved {
-                let written = self.spool.create_output(claim, output)?.write_all(text.as_bytes());
-                written.map_err(|source| Fatal::Machine { what: format!("writing {}", claim.output(output).display()), source })?;
+            // Under another name, a text that was moved before a crash would look like somebody else's.
+            let moved_to = delivery.moves.place_of(output).filter(|_| !claim.output(output).exists());
+            match moved_to.filter(|place| self.spool.path(place).exists()) {
+                Some(place) => self.spool.mend_text(place, &text)?,
+                None if claim.dir.exists() => {
+                    let written = self.spool.create_output(claim, output)?.write_all(text.as_bytes());
+                    written.map_err(|source| Fatal::Machine { what: format!("writing {}", claim.output(output).display()), source })?;
+                }
+                None => {}
             }
         }
         match self.spool.finish(claim, &delivery.moves.0) {

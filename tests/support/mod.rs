@@ -65,15 +65,24 @@ impl Said {
 /// A root of its own for one test; removed at its end.
 #[derive(Debug)]
 pub struct Root {
-    dir: tempfile::TempDir,
+    path: PathBuf,
+    /// Removed with it, unless the root lies on a file system that the test brought along.
+    _dir: Option<tempfile::TempDir>,
 }
 
 impl Root {
     /// An empty root with an inbox.
     pub fn new() -> Self {
-        let root = Self { dir: tempfile::Builder::new().prefix("valhalla-test-").tempdir().expect("temporary folder") };
-        fs::create_dir(root.path("inbox")).expect("inbox");
-        fs::create_dir(root.path("outside")).expect("a folder beside the inbox");
+        let dir = tempfile::Builder::new().prefix("valhalla-test-").tempdir().expect("temporary folder");
+        let root = Self::at(dir.path().to_path_buf());
+        Self { _dir: Some(dir), ..root }
+    }
+
+    /// A root in a folder that is there, on a file system that the test brought along. What lies in it stays.
+    pub fn at(path: PathBuf) -> Self {
+        let root = Self { path, _dir: None };
+        fs::create_dir_all(root.path("inbox")).expect("inbox");
+        fs::create_dir_all(root.path("outside")).expect("a folder beside the inbox");
         root
     }
 
@@ -92,7 +101,7 @@ impl Root {
     /// A path inside the root; the root itself for "".
     pub fn path(&self, rel: impl AsRef<Path>) -> PathBuf {
         let rel = rel.as_ref();
-        if rel.as_os_str().is_empty() { self.dir.path().to_path_buf() } else { self.dir.path().join(rel) }
+        if rel.as_os_str().is_empty() { self.path.clone() } else { self.path.join(rel) }
     }
 
     /// Whether something is there.
@@ -501,6 +510,39 @@ pub fn generate(rows: u64, tag: &str, seed: u64) -> Generated {
         }
     }
     made
+}
+
+/// Whether this is the test's run inside a mount namespace of its own, where whatever it mounts ends with it, even when
+/// it is killed. Outside, the test of this name (`module::name`) is run again inside, and must succeed there.
+#[track_caller]
+pub fn has_own_mounts(test: &str) -> bool {
+    const INSIDE: &str = "TEST_HAS_OWN_MOUNTS";
+    if std::env::var_os(INSIDE).is_some() {
+        return true;
+    }
+    let unshare = |program: &Path| {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--propagation", "private"]).arg(program).stdin(Stdio::null());
+        command
+    };
+    if !unshare(Path::new("true")).output().is_ok_and(|tried| tried.status.success()) {
+        println!("skipped: no mounts of its own can be had here (root and util-linux's unshare are needed)");
+        return false;
+    }
+    let program = std::env::current_exe().expect("the test's own program");
+    let mut again = unshare(&program);
+    again.args([test, "--exact", "--nocapture"]).env(INSIDE, "1");
+    let output = again.output().expect("unshare was there a moment ago");
+    print!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("running 1 test"), "there is no test named {test}");
+    assert!(output.status.success(), "{test} failed inside its own mounts; what it said stands above");
+    false
+}
+
+/// Runs one of the system's own tools; what it said when it failed.
+pub fn tool(name: &str, args: &[&std::ffi::OsStr]) -> Result<(), String> {
+    let output = Command::new(name).args(args).stdin(Stdio::null()).output().map_err(|error| format!("{name}: {error}"))?;
+    if output.status.success() { Ok(()) } else { Err(format!("{name}: {}", String::from_utf8_lossy(&output.stderr).trim())) }
 }
 
 /// One JSON value from each whole line.

@@ -504,3 +504,28 @@ fn errors_tell_what_follows() {
     let text = at(io::ErrorKind::PermissionDenied).to_string();
     assert!(text.starts_with("/x: cannot take the drop") && text.contains("chmod -t"), "{text}");
 }
+
+#[test]
+fn only_a_torn_text_is_made_whole() {
+    let room = room();
+    let place = Place { folder: Folder::Processed, rel: PathBuf::from("x.receipt.txt") };
+    let whole = "TAKEN: 2 of 3 rows\n";
+    let check = |found: &str, expected: &str| {
+        room.put("processed/x.receipt.txt", found);
+        room.spool.mend_text(&place, whole).expect("mend");
+        assert_eq!(fs::read_to_string(room.at("processed/x.receipt.txt")).expect("read"), expected, "{found:?}");
+    };
+    check("", whole);
+    check("TAKEN: 2", whole);
+    check("TAKEN\0\0\0\0\0\0\0\0\0\0\0\0\0\0", whole);
+    check(whole, whole);
+    check("TAKEN: 2 of 4 rows\n", "TAKEN: 2 of 4 rows\n");
+    check("mine\n", "mine\n");
+    check("TAKEN: 2 of 3 rows\nand a word of mine\n", "TAKEN: 2 of 3 rows\nand a word of mine\n");
+    fs::remove_file(room.at("processed/x.receipt.txt")).expect("remove");
+    room.spool.mend_text(&place, whole).expect("what is gone stays gone");
+    room.put("processed/other.txt", "TAKEN");
+    symlink("other.txt", room.at("processed/x.receipt.txt")).expect("symlink");
+    room.spool.mend_text(&place, whole).expect("not ours");
+    assert_eq!(fs::read_to_string(room.at("processed/other.txt")).expect("read"), "TAKEN");
+}
