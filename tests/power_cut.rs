@@ -101,10 +101,10 @@ fn chosen(points: &[Point], random: &mut Random) -> Vec<(Point, Cut)> {
     for state in State::ALL {
         let of_state: Vec<&Point> = points.iter().filter(|point| point.state == state).collect();
         assert!(!of_state.is_empty(), "no point in state {state:?}");
-        let first = random.below(of_state.len() as u64) as usize;
-        for number in 0..POINTS_PER_STATE.min(of_state.len()) {
-            let at = (first + number * of_state.len().div_ceil(POINTS_PER_STATE)) % of_state.len();
-            chosen.push((of_state[at].clone(), Cut::ALL[(number + chosen.len()) % Cut::ALL.len()]));
+        let skipped = (0..random.below(of_state.len() as u64)).count();
+        let spread = of_state.iter().cycle().skip(skipped).step_by(of_state.len().div_ceil(POINTS_PER_STATE));
+        for point in spread.take(POINTS_PER_STATE.min(of_state.len())) {
+            chosen.push(((*point).clone(), if random.below(2) == 0 { Cut::JournalOnly } else { Cut::Nothing }));
         }
     }
     chosen
