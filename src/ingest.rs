@@ -257,18 +257,14 @@ impl Ingest {
             claimed: folders.claimed.clone(),
             group: folders.group.clone(),
         })?;
-        let is_new = !config.store.path.exists();
         let store = Store::open(&config.store.path, u32::try_from(config.store.cache_mb).unwrap_or(u32::MAX))?;
         store.checkpoint(0)?; // must succeed before anything is published: it proves that the disk takes our writes
         let journals = Journals::open(&folders.logs, 0o640)?;
         let mut ingest = Self { config, spool, store, journals, learned: Learned::none(), rules: HashMap::new(), progress, stop, actor };
-        if is_new {
-            ingest.adopt_journals()?;
-        }
-        let is_changed = ingest.store.rules_settings(&ingest.config.rules_for(None).version)?.is_none();
-        ingest.prepare_rules()?;
+        ingest.prepare()?;
         let recovered = ingest.recover(start)?;
-        ingest.audit_start(start, is_new, is_changed, &recovered)?;
+        ingest.audit_start(start, &recovered)?;
+        ingest.recall()?;
         Ok((ingest, recovered))
     }
 
@@ -728,9 +724,15 @@ impl Ingest {
 
     // ---- rules, rooms, small things --------------------------------------------------------------------------------------------
 
-    /// Gives every source's rules the versions of their experiments from the store.
-    fn prepare_rules(&mut self) -> Result<(), Fatal> {
+    /// What a start needs of the store, in one transaction: where the journals go on, the rules, and that they are others.
+    fn prepare(&mut self) -> Result<(), Fatal> {
+        let version = self.config.rules_for(None).version.clone();
+        let is_new = !self.store.has_posted(Journal::Audit)?; // not whether it was there: its maker may have died at once
+        let is_changed = self.store.rules_settings(&version)?.is_none();
         let group = self.store.begin()?;
+        if is_new {
+            self.adopt_journals(&group)?;
+        }
         let mut prepared = HashMap::new();
         for source in std::iter::once(EVERY_OTHER).chain(self.config.sources()) {
             // A source is known by its standard form, as it stands in leads and reports.
@@ -738,6 +740,14 @@ impl Ingest {
             group.register_experiments(&mut rules)?;
             group.keep_rules(&rules.version, &self.config.show())?;
             prepared.insert(cells::standard_source(source).into_owned(), Arc::new(rules));
+        }
+        let at = clock::rfc3339(clock::now_ms());
+        if is_new {
+            self.audit(&group, &at, Action::Initialised, |_| {})?;
+        } else if is_changed {
+            self.audit(&group, &at, Action::ConfigChanged, |entry| {
+                entry.detail.insert("rules".to_owned(), json!(version));
+            })?;
         }
         group.commit()?;
         self.rules = prepared;

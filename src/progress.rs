@@ -32,7 +32,7 @@ pub struct State {
     pub files: u64,
     /// Rows of those files.
     pub rows: u64,
-    /// The last report.
+    /// The last report, also of an earlier run.
     pub last: Option<Box<Report>>,
 }
 
@@ -95,6 +95,11 @@ impl Progress {
         state.files += 1;
         state.rows += report.rows.total;
         state.last = Some(Box::new(report.clone()));
+    }
+
+    /// What an earlier run did last, unless this one has done something since.
+    pub fn recall(&self, report: Report) {
+        self.lock().last.get_or_insert_with(|| Box::new(report));
     }
 
     /// Why nothing is taken in; `None` when it goes on.

@@ -1,11 +1,11 @@
 //! Recovery: killed at any moment and started again, every file is taken exactly once and nothing is lost.
+//! Kills at each single system call are in `system_calls.rs`.
 
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions};
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -228,80 +228,6 @@ fn an_edited_audit_trail_shows() {
     // A changed original and a changed report line show too.
     fs::write(root.path("processed/one.csv"), "name,email,value\nX,x@x.example,1\n").expect("tamper");
     root.run(&["audit"]).exits(1);
-}
-
-/// Kills the program at each of its system calls of some kinds, one run per call; the final state is always the same.
-#[test]
-fn killed_at_each_system_call() {
-    let strace = Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).stdin(Stdio::null()).status();
-    if !strace.is_ok_and(|status| status.success()) {
-        println!("skipped: no strace here, or it may not trace");
-        return;
-    }
-    let text = format!("{TEN}Bad,not-an-address,5\n");
-    let mut kills = 0;
-    for (call, step) in [
-        ("renameat2", 1),
-        ("unlink", 1),
-        ("fsync", 1),
-        ("fdatasync", 1),
-        ("rmdir", 1),
-        ("write", 3),
-        ("pwrite64", 9),
-        ("ftruncate", 1),
-        ("mkdir", 2),
-    ] {
-        for when in (1..400).step_by(step) {
-            if !killed_at(call, when, &text) {
-                break;
-            }
-            kills += 1;
-        }
-    }
-    println!("{kills} kills");
-    assert!(kills > 20, "the injection did not work: {kills} kills");
-}
-
-/// Whether the program was killed at its `when`th call; either way the file is taken exactly once in the end.
-fn killed_at(call: &str, when: usize, text: &str) -> bool {
-    let root = Root::new();
-    let file = root.write("outside/leads.csv", text);
-    let inject = format!("inject={call}:signal=SIGKILL:when={when}");
-    let mut traced = Command::new("strace");
-    traced.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject, support::VALHALLA, "--root"]);
-    traced.arg(root.path("")).args(["ingest", "--move"]).arg(&file).current_dir(root.path("outside"));
-    let ended = support::said(&mut traced);
-    let killed = ended.code != Some(0);
-
-    if file.exists() {
-        assert!(killed);
-        root.run(&["ingest", "--move", file.to_str().expect("UTF-8")]).exits(0);
-    }
-    // Another file makes the next start recover; whatever lies in the inbox is for the daemon.
-    let daemon = root.daemon();
-    let at = format!("killed at {call} {when}");
-    assert!(
-        comes_true(support::DEADLINE, || root.has("processed/leads.csv")),
-        "{at}: {:?} {}",
-        support::tree(&root.path("")).iter().map(|f| &f.0).collect::<Vec<_>>(),
-        root.log()
-    );
-    root.wait_idle();
-    daemon.stop();
-    let reports = root.reports();
-    assert_eq!(reports.len(), 1, "{at}: {reports:?}");
-    assert_eq!(reports[0]["rows"]["accepted_new"], 10, "{at}");
-    assert_eq!(reports[0]["rows"]["rejected"], 1, "{at}");
-    assert_eq!(root.leads().len(), 10, "{at}");
-    assert_eq!(names_in(&root.path("processed")), ["_STATUS.txt", "leads.csv", "leads.receipt.txt"], "{at}");
-    assert_eq!(names_in(&root.path("failed")), ["leads.rejects.csv"], "{at}");
-    assert_eq!(root.text("processed/leads.csv"), text, "{at}");
-    assert_eq!(root.text("failed/leads.rejects.csv").lines().count(), 2, "{at}");
-    assert!(root.text("processed/leads.receipt.txt").contains("TAKEN"), "{at}: {}", root.text("processed/leads.receipt.txt"));
-    assert!(names_in(&root.path("inbox")).is_empty(), "{at}: {:?}", names_in(&root.path("inbox")));
-    let audit = root.run(&["audit", "--json"]);
-    assert_eq!(audit.code, Some(0), "{at}: {}", audit.stdout);
-    killed
 }
 
 #[test]

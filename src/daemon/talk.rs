@@ -30,6 +30,8 @@ const REQUEST_BYTES: u64 = 64 << 10;
 const ADDRESS_BYTES: usize = 100;
 /// How long a client may take to send its request.
 const REQUEST_WAIT: Duration = Duration::from_secs(5);
+/// How long nobody is let in after that failed.
+const ACCEPT_WAIT: Duration = Duration::from_millis(100);
 /// How long a command waits for the writer to come to its request.
 const REPLY_WAIT: Duration = Duration::from_secs(3600);
 
@@ -134,12 +136,16 @@ async fn listen(listener: std::os::unix::net::UnixListener, desk: &Arc<Desk>, qu
             _ = interrupt.recv() => desk.stop("SIGINT"),
             _ = hangup.recv() => tracing::warn!("SIGHUP: reloading comes in a later version; restart to apply a new configuration"),
             accepted = listener.accept() => {
-                if let Ok((stream, _)) = accepted {
-                    let desk = Arc::clone(desk);
-                    tokio::spawn(async move {
-                        // A client that goes away in the middle concerns only itself.
-                        let _ = tokio::time::timeout(REPLY_WAIT, desk.serve(stream)).await;
-                    });
+                match accepted {
+                    Ok((stream, _)) => {
+                        let desk = Arc::clone(desk);
+                        tokio::spawn(async move {
+                            // A client that goes away in the middle concerns only itself.
+                            let _ = tokio::time::timeout(REPLY_WAIT, desk.serve(stream)).await;
+                        });
+                    }
+                    // Too many open files: the client stays in the queue, and asking again at once would keep a core busy.
+                    Err(_) => tokio::time::sleep(ACCEPT_WAIT).await,
                 }
             }
         }

@@ -17,7 +17,7 @@ use crate::journal::{Action, AlertCode, Report};
 use crate::reading::{Look, look_of, sha256_of};
 use crate::render::receipt::Facts;
 use crate::render::words::counted;
-use crate::store::Store;
+use crate::store::{Group, Store};
 
 /// A recorded job, with what is left to do after the commit.
 #[derive(Debug)]
@@ -182,26 +182,26 @@ impl Ingest {
     }
 
     /// A store made anew beside journals that exist goes on where they end.
-    pub(super) fn adopt_journals(&self) -> Result<(), Fatal> {
-        let group = self.store.begin()?;
+    pub(super) fn adopt_journals(&self, group: &Group<'_>) -> Result<(), Fatal> {
         for head in self.journals.heads()? {
             group.correct_head(&head)?;
         }
-        Ok(group.commit()?)
+        Ok(())
     }
 
-    pub(super) fn audit_start(&mut self, start: Start, is_new: bool, is_changed: bool, recovered: &Recovered) -> Result<(), Fatal> {
+    /// The last job of an earlier run, for whoever asks what was done last.
+    pub(super) fn recall(&self) -> Result<(), Fatal> {
+        let last = self.store.last_report()?.and_then(|line| serde_json::from_str(&line).ok()); // of a later version: unknown
+        if let Some(report) = last {
+            self.progress.recall(report);
+        }
+        Ok(())
+    }
+
+    pub(super) fn audit_start(&mut self, start: Start, recovered: &Recovered) -> Result<(), Fatal> {
         let at = clock::rfc3339(clock::now_ms());
         let unfinished = recovered.finished + recovered.again.len() + recovered.doubtful.len();
-        let rules = self.config.rules_for(None);
         let group = self.store.begin()?;
-        if is_new {
-            self.audit(&group, &at, Action::Initialised, |_| {})?;
-        } else if is_changed {
-            self.audit(&group, &at, Action::ConfigChanged, |entry| {
-                entry.detail.insert("rules".to_owned(), json!(rules.version));
-            })?;
-        }
         if start != Start::Again {
             self.audit(&group, &at, Action::Started, |entry| {
                 entry.detail.insert("program".to_owned(), json!(env!("CARGO_PKG_VERSION")));

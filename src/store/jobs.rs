@@ -353,6 +353,14 @@ impl Store {
         self.run(|c| c.prepare_cached("SELECT coalesce(max(seq), 0) FROM jobs")?.query_row([], |row| row.get(0)))
     }
 
+    /// The report line of the last job.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    pub fn last_report(&self) -> Result<Option<String>> {
+        self.run(|c| c.prepare_cached("SELECT report FROM jobs ORDER BY seq DESC LIMIT 1")?.query_row([], |row| row.get(0)).optional())
+    }
+
     /// Committed jobs that are not done, in order.
     ///
     /// # Errors

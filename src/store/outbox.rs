@@ -14,6 +14,14 @@ impl Store {
         Ok(self.head_and_lines(journal)?.0)
     }
 
+    /// Whether a line was ever placed in a journal.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    pub fn has_posted(&self, journal: Journal) -> Result<bool> {
+        Ok(self.head_and_lines(journal)?.1 > 0)
+    }
+
     fn head_and_lines(&self, journal: Journal) -> Result<(Head, u64)> {
         let found = self.run(|connection| {
             let mut statement = connection.prepare_cached("SELECT segment, length, last_hash, lines FROM journals WHERE journal = ?1")?;
