@@ -117,6 +117,9 @@ impl<'c> Committer<'c> {
 
     /// Each accepted row into the store, and, unless it repeats a person, into the leads file.
     pub(super) fn take_leads(&mut self, outcome: &ChunkOutcome) -> Result<(), TakeError> {
+        if let Some(writer) = &mut self.writer {
+            writer.foresee((0..outcome.leads.len()).map(|index| outcome.leads.lead_id(index)));
+        }
         let mut rendered = 0;
         for index in 0..outcome.leads.len() {
             let mut lead = outcome.leads.lead(index, &self.context.plan.mapping.extra_names);

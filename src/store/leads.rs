@@ -77,6 +77,11 @@ impl<'g> Group<'g> {
 }
 
 impl LeadWriter<'_> {
+    /// Says who comes next, in order. Nothing depends on it but time, and only a large job's.
+    pub fn foresee(&mut self, lead_ids: impl Iterator<Item = Uuid>) {
+        self.people.foresee(lead_ids);
+    }
+
     /// Takes one row in; what became of it, and the stage figures of the lead as it now stands.
     ///
     /// # Errors

@@ -5,8 +5,7 @@
 //! person without asking the tree, and adds the new keys in a few sorted sweeps. A filter may say "perhaps" for someone
 //! new, never "no" for someone known; whoever is perhaps known is looked up, so the answer is always exact.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::VecDeque;
 
 use rusqlite::{OptionalExtension, params};
 use uuid::Uuid;
@@ -14,9 +13,9 @@ use uuid::Uuid;
 use super::{Result, Store};
 
 /// New keys kept in memory before they are added to the tree in one sorted sweep: an eighth of those in the tree, so that
-/// sweeps cost about the same for each key however large the tree is, within these bounds. The upper one is what a hash
-/// table of 2^19 slots holds.
-const PENDING: std::ops::RangeInclusive<i64> = 50_000..=450_000;
+/// sweeps cost about the same for each key however large the tree is, within these bounds. The upper one is a memory of
+/// 24 MiB.
+const PENDING: std::ops::RangeInclusive<i64> = 50_000..=1_000_000;
 /// Bytes of a filter at most: good for some 25 million people; beyond, it says "perhaps" more often.
 const FILTER_BYTES_MAX: usize = 32 << 20;
 /// Rows from which a job is worth a filter.
@@ -40,12 +39,12 @@ pub(super) struct People<'s> {
     job: i64,
     next_id: i64,
     filter: Option<Filter>,
-    /// New keys that are not in the tree yet: where each stands in `rests`.
-    pending: HashMap<u64, u32, BuildHasherDefault<AsIs>>,
-    /// The other 64 bits of each pending person, in the order of their ids.
-    rests: Vec<u64>,
+    /// New people whose keys are not in the tree yet, in the order of their ids.
+    pending: Pending,
     /// The id of the first pending person.
     first_pending: i64,
+    /// What the filter said of the people who come next.
+    foreseen: VecDeque<(u64, bool)>,
 }
 
 impl<'s> People<'s> {
@@ -54,18 +53,37 @@ impl<'s> People<'s> {
         let last: i64 = store.run(|c| c.prepare_cached("SELECT coalesce(max(id), 0) FROM leads")?.query_row([], |row| row.get(0)))?;
         let known = last.unsigned_abs();
         let filter = if rows >= FILTER_ROWS && rows.saturating_mul(8) >= known { Some(store.filter(known + rows)?) } else { None };
-        Ok(Self { store, job, next_id: last + 1, filter, pending: HashMap::default(), rests: Vec::new(), first_pending: last + 1 })
+        let (next_id, first_pending) = (last + 1, last + 1);
+        Ok(Self { store, job, next_id, filter, pending: Pending::default(), first_pending, foreseen: VecDeque::new() })
+    }
+
+    /// Asks the filter about everybody who comes next at once: it is large and touched all over, and so many independent
+    /// questions wait for memory together instead of one after the other. It only saves time: whoever is not asked about
+    /// in this order later is looked up.
+    pub fn foresee(&mut self, lead_ids: impl Iterator<Item = Uuid>) {
+        self.foreseen.clear();
+        if let Some(filter) = &mut self.filter {
+            let keys = lead_ids.map(|lead_id| lead_id.as_u64_pair().0);
+            self.foreseen.extend(keys.map(|key| (key, filter.add(key))));
+        }
     }
 
     /// Who this is. A new person is known from now on: the row with their id must be written.
     pub fn who(&mut self, lead_id: Uuid) -> Result<Who> {
         let (key, rest) = lead_id.as_u64_pair();
         let Some(filter) = &mut self.filter else { return self.ask_tree(lead_id) };
-        if filter.add(key) {
+        let is_new = match self.foreseen.pop_front() {
+            Some((foreseen, is_new)) if foreseen == key => is_new,
+            _ => {
+                self.foreseen.clear();
+                filter.add(key)
+            }
+        };
+        if is_new {
             return self.remember(key, rest);
         }
-        if let Some(at) = self.pending.get(&key) {
-            if self.rests[*at as usize] == rest {
+        if let Some(pending) = self.pending.rest_of(key) {
+            if pending == rest {
                 return Ok(Who::Duplicate);
             }
         } else {
@@ -82,16 +100,14 @@ impl<'s> People<'s> {
 
     /// Adds the pending keys to the tree, sorted.
     pub fn settle(&mut self) -> Result<()> {
-        if self.pending.is_empty() {
+        let keys = self.pending.drain_sorted();
+        if keys.is_empty() {
             return Ok(());
         }
-        let mut keys: Vec<(i64, u32)> = self.pending.drain().map(|(key, at)| (key.cast_signed(), at)).collect();
-        keys.sort_unstable();
         self.store.run(|connection| {
             let mut insert = connection.prepare_cached("INSERT INTO lead_keys (hash, lead) VALUES (?1, ?2)")?;
             keys.iter().try_for_each(|(key, at)| insert.execute(params![key, self.first_pending + i64::from(*at)]).map(drop))
         })?;
-        self.rests.clear();
         self.first_pending = self.next_id;
         Ok(())
     }
@@ -101,9 +117,7 @@ impl<'s> People<'s> {
         if self.next_id - self.first_pending >= most {
             self.settle()?;
         }
-        let at = u32::try_from(self.rests.len()).expect("bounded by PENDING");
-        self.pending.insert(key, at);
-        self.rests.push(rest);
+        self.pending.push(key, rest);
         Ok(Who::New(self.new_id()))
     }
 
@@ -194,24 +208,67 @@ impl Filter {
     }
 }
 
-/// Keys are hashes already.
+/// People by key, in the order in which they came: a hash table that holds places in a list, so that it stays small.
 #[derive(Debug, Default)]
-struct AsIs(u64);
+struct Pending {
+    /// Both halves of each person's id.
+    people: Vec<(u64, u64)>,
+    /// Places in `people`, from 1, at the slot of their key or the next free one; 0 is free. Twice as many as people, at least.
+    slots: Vec<u32>,
+}
 
-impl Hasher for AsIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        // Only u64 keys are hashed; anything else still gives a usable, if poor, hash.
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+impl Pending {
+    /// Adds a person whose key is not there yet.
+    fn push(&mut self, key: u64, rest: u64) {
+        self.people.push((key, rest));
+        if self.people.len() * 2 > self.slots.len() {
+            self.grow();
+        } else {
+            self.place(self.people.len());
         }
     }
 
-    fn write_u64(&mut self, key: u64) {
-        self.0 = key;
+    /// The other half of the id of the person with this key.
+    fn rest_of(&self, key: u64) -> Option<u64> {
+        let mut slot = self.slot_of(key)?;
+        while let Some(at) = self.slots[slot].checked_sub(1) {
+            let (found, rest) = self.people[at as usize];
+            if found == key {
+                return Some(rest);
+            }
+            slot = (slot + 1) & (self.slots.len() - 1);
+        }
+        None
+    }
+
+    /// Takes everybody out: signed keys in ascending order, each with its place, from 0.
+    fn drain_sorted(&mut self) -> Vec<(i64, u32)> {
+        let mut keys: Vec<(i64, u32)> = self.people.drain(..).zip(0..).map(|((key, _), at)| (key.cast_signed(), at)).collect();
+        keys.sort_unstable();
+        self.slots.fill(0);
+        keys
+    }
+
+    fn grow(&mut self) {
+        let slots = (self.slots.len() * 2).max(1024);
+        self.slots.clear();
+        self.slots.resize(slots, 0);
+        (1..=self.people.len()).for_each(|place| self.place(place));
+    }
+
+    fn place(&mut self, place: usize) {
+        let Some(mut slot) = self.slot_of(self.people[place - 1].0) else { return };
+        while self.slots[slot] != 0 {
+            slot = (slot + 1) & (self.slots.len() - 1);
+        }
+        self.slots[slot] = u32::try_from(place).expect("bounded by PENDING");
+    }
+
+    /// Keys are hashes already; their first bits choose among the slots, whose number is a power of two.
+    #[allow(clippy::cast_possible_truncation)] // below the number of slots
+    fn slot_of(&self, key: u64) -> Option<usize> {
+        let bits = self.slots.len().checked_ilog2()?;
+        Some((key >> (64 - bits)) as usize)
     }
 }
 
@@ -227,6 +284,40 @@ mod tests {
         let wrong_while_filling = (0..20_000).filter(|n| !filter.add(key(*n))).count();
         assert!((0..20_000).all(|n| !filter.add(key(n))), "every key that was added is perhaps there");
         assert!(wrong_while_filling < 200, "{wrong_while_filling} of 20 000 new people were looked up for nothing");
+    }
+
+    #[test]
+    fn pending_people_are_found_until_they_are_taken_out() {
+        let mut pending = Pending::default();
+        // Keys close together want the same slot; those at the end go on at the beginning.
+        let keys: Vec<u64> = (0..3000).map(|n| if n % 2 == 0 { n } else { u64::MAX - n }).collect();
+        for (at, key) in keys.iter().enumerate() {
+            assert_eq!(pending.rest_of(*key), None);
+            pending.push(*key, at as u64);
+        }
+        for (at, key) in keys.iter().enumerate() {
+            assert_eq!(pending.rest_of(*key), Some(at as u64));
+        }
+        let drained = pending.drain_sorted();
+        assert!(drained.is_sorted() && drained.len() == keys.len());
+        assert!(drained.iter().all(|(key, at)| keys[*at as usize] == key.cast_unsigned()));
+        assert_eq!(pending.rest_of(keys[0]), None);
+    }
+
+    #[test]
+    fn what_was_foreseen_changes_nothing_but_the_time() {
+        let (_dir, store) = scratch();
+        let person = |n: u64| Uuid::from_u64_pair(n << 40, n);
+        let group = store.begin().expect("begin");
+        let mut people = People::of(&store, 1, FILTER_ROWS).expect("people");
+        people.foresee([person(1), person(2), person(1), person(3)].into_iter());
+        assert!(matches!(people.who(person(1)).expect("first"), Who::New(1)));
+        assert!(matches!(people.who(person(2)).expect("second"), Who::New(2)));
+        assert_eq!(people.who(person(1)).expect("again"), Who::Duplicate);
+        assert!(matches!(people.who(person(4)).expect("not foreseen"), Who::New(3)));
+        assert!(matches!(people.who(person(3)).expect("foreseen, but not in this order"), Who::New(4)));
+        assert_eq!(people.who(person(3)).expect("again"), Who::Duplicate);
+        drop(group);
     }
 
     #[test]
