@@ -5,7 +5,6 @@
 use std::hint::black_box;
 use std::sync::LazyLock;
 
-use csv::ByteRecord;
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 
@@ -15,12 +14,18 @@ use valhalla_ingest::engine::lead::{Lead, LeadBatch};
 use valhalla_ingest::engine::learned::Learned;
 use valhalla_ingest::engine::notes::Notes;
 use valhalla_ingest::engine::plan::{self, Head, Plan};
+use valhalla_ingest::engine::record::Cells;
 use valhalla_ingest::engine::records::Records;
 use valhalla_ingest::engine::rules::{Experiment, Rules, Script, ScriptStatus, Variant};
-use valhalla_ingest::engine::split;
+use valhalla_ingest::engine::split::{self, Cut};
 use valhalla_ingest::engine::stages::{self, Staged, ab_test, clone_readiness, deal_packet, lead_score, outcome, script_promotion};
 
 mod rows;
+
+/// Rows of the file for [`one_thread_engine_only`]: many chunks, far more than fits into a cache.
+const LONG_ROWS: u64 = 100_000;
+/// Bytes that are cut at a time, as when a file is read.
+const CHUNK_BYTES: usize = 256 << 10;
 
 /// Rows of the file; small enough to stay in a processor's cache, as a chunk does.
 const ROWS: u64 = 2_500;
@@ -35,7 +40,7 @@ struct Sample {
     plan: Plan,
     rules: Rules,
     learned: Learned,
-    records: Vec<ByteRecord>,
+    records: Vec<Cells>,
     leads: LeadBatch,
 }
 
@@ -45,7 +50,7 @@ static SAMPLE: LazyLock<Sample> = LazyLock::new(|| {
     let (rules, learned) = (rules(), Learned::none());
     let plan = plan::decide(Head::whole(&file), &rules, "csv", None).expect("a plan");
     let data = file.split_off(plan.layout.data_start);
-    let records: Vec<ByteRecord> = reader(&data).byte_records().map(|record| record.expect("a record")).collect();
+    let records: Vec<Cells> = reader(&data).byte_records().map(|record| record.expect("a record").iter().collect()).collect();
     let leads = chunk::run(&Chunk::Records(data.clone()), &context(&plan, &rules, &learned)).leads;
     assert_eq!(records.len() as u64, ROWS);
     assert_eq!(leads.len() as u64, ROWS - rows::rejected(0..ROWS), "what the generator says is what the engine finds");
@@ -102,7 +107,7 @@ fn split(bencher: Bencher) {
 fn records(bencher: Bencher) {
     let Sample { data, plan, .. } = &*SAMPLE;
     of_file(bencher).bench(|| {
-        let (mut records, mut record) = (Records::new(black_box(data), &plan.layout.table, 1 << 20), ByteRecord::new());
+        let (mut records, mut record) = (Records::new(black_box(data), &plan.layout.table, 1 << 20), Cells::new());
         while records.next(&mut record).is_some() {
             black_box(&record);
         }
@@ -114,7 +119,7 @@ fn records(bencher: Bencher) {
 fn records_by_the_csv_crate(bencher: Bencher) {
     let Sample { data, .. } = &*SAMPLE;
     of_file(bencher).bench(|| {
-        let (mut reader, mut record) = (reader(black_box(data)), ByteRecord::new());
+        let (mut reader, mut record) = (reader(black_box(data)), csv::ByteRecord::new());
         while reader.read_byte_record(&mut record).expect("reading from memory") {
             black_box(&record);
         }
@@ -132,6 +137,28 @@ fn check(bencher: Bencher) {
             check::check(&RawRow { row, line: row, record }, plan, rules, &mut issues, &mut notes, &mut batch);
         }
         batch
+    });
+}
+
+/// The figure for the engine as such: a long file in memory, cut and taken through everything, on one thread.
+#[divan::bench(sample_count = 10)]
+fn one_thread_engine_only(bencher: Bencher) {
+    let Sample { plan, rules, learned, .. } = &*SAMPLE;
+    let mut file = Vec::new();
+    rows::write_file(&mut file, 0..LONG_ROWS).expect("writing to memory");
+    let data = &file[plan.layout.data_start..];
+    let context = context(plan, rules, learned);
+    bencher.counter(ItemsCount::new(LONG_ROWS)).counter(BytesCount::of_slice(data)).bench(|| {
+        let (mut at, mut rows) = (0, 0);
+        while at < data.len() {
+            let upto = data.len().min(at + CHUNK_BYTES);
+            let Cut::Records(length) = split::cut(&data[at..upto], &plan.layout.table, 1 << 20, upto == data.len()) else {
+                panic!("the generator makes nothing but records")
+            };
+            rows += chunk::run(&Chunk::Records(data[at..at + length].to_vec()), &context).rows;
+            at += length;
+        }
+        assert_eq!(rows, LONG_ROWS);
     });
 }
 
@@ -170,7 +197,10 @@ fn stage_5_clone_readiness(bencher: Bencher) {
 
 #[divan::bench]
 fn stage_6_lead_score(bencher: Bencher) {
-    of_leads(bencher, |lead, staged| lead_score::score(lead, &staged.outcome, &staged.clone_readiness, &SAMPLE.rules, &SAMPLE.learned));
+    let scale = lead_score::ValueScale::of(&SAMPLE.rules.score, &SAMPLE.learned);
+    of_leads(bencher, |lead, staged| {
+        lead_score::score(lead, &staged.outcome, &staged.clone_readiness, &SAMPLE.rules, &SAMPLE.learned, scale)
+    });
 }
 
 #[divan::bench]

@@ -72,6 +72,10 @@ const PACKED_FACTOR: u64 = 10;
 /// Room that a large job needs on the store's disk, in multiples of the file.
 const ROOM_FACTOR: u64 = 4;
 
+/// Bytes of leads written at a time: a line has two or three thousand, and a call to the system for every few of them costs more
+/// than making them.
+const LEADS_BUFFER: usize = 1 << 20;
+
 /// What stops the work as such. Nothing is lost: claims stay, and the next start, or the end of the trouble, goes on.
 #[derive(Debug, thiserror::Error)]
 pub enum Fatal {
@@ -762,7 +766,7 @@ impl Ingest {
     }
 
     fn create_leads_file(&self, job: &Job, names: &[String]) -> Result<BufWriter<std::fs::File>, Fatal> {
-        let mut file = BufWriter::new(self.spool.create_output(&job.claim, Output::Leads)?);
+        let mut file = BufWriter::with_capacity(LEADS_BUFFER, self.spool.create_output(&job.claim, Output::Leads)?);
         if self.config.output.leads == LeadsFile::Csv {
             let written = file.write_all(&lead_json::csv_header(names));
             written.map_err(|source| Fatal::Machine { what: "writing the leads file".to_owned(), source })?;
@@ -774,8 +778,8 @@ impl Ingest {
         match self.config.output.leads {
             _ if job.dry_run => None,
             LeadsFile::None => None,
-            LeadsFile::Jsonl => Some(lead_json::after_row),
-            LeadsFile::Csv => Some(lead_json::csv_after_row),
+            LeadsFile::Jsonl => Some(lead_json::json_lines),
+            LeadsFile::Csv => Some(lead_json::csv_lines),
         }
     }
 

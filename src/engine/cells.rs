@@ -4,14 +4,19 @@
 
 use std::borrow::Cow;
 
-use csv::ByteRecord;
 use icu_normalizer::ComposingNormalizerBorrowed;
 
 use super::lead::Field;
+use super::record::Cells;
 
 /// Whether every cell is empty: such a record is skipped and counts nowhere.
 #[must_use]
-pub fn is_blank(record: &ByteRecord) -> bool {
+pub fn is_blank(record: &Cells) -> bool {
+    // The first cell that begins with a printable sign settles it, and that is mostly the very first.
+    !record.iter().any(|cell| cell.first().is_some_and(u8::is_ascii_graphic)) && is_blank_throughout(record)
+}
+
+fn is_blank_throughout(record: &Cells) -> bool {
     record.iter().all(|cell| cell.is_empty() || std::str::from_utf8(cell).is_ok_and(|text| trim(text).is_empty()))
 }
 

@@ -6,8 +6,6 @@
 
 use std::borrow::Cow;
 
-use csv::ByteRecord;
-
 use super::amount::{self, Amount, AmountRules};
 use super::cells::{self, standard_source, trim};
 use super::decimal::{Decimal, NotAnAmount};
@@ -18,6 +16,7 @@ use super::mojibake;
 use super::notes::{NoteCode, Notes};
 use super::phone::{self, Phone};
 use super::plan::{Plan, Target};
+use super::record::{Cells, Texts};
 use super::rules::{ConstraintRule, Rules};
 
 /// One data record as the parser gave it.
@@ -28,7 +27,7 @@ pub struct RawRow<'a> {
     /// Lines count from 1 within the chunk.
     pub line: u64,
     /// The cells; for a returning rejects file, already without our three columns.
-    pub record: &'a ByteRecord,
+    pub record: &'a Cells,
 }
 
 /// Issues of single cells told for one row; a row that has so many is not read cell by cell.
@@ -38,17 +37,18 @@ const CELL_ISSUES_MAX: usize = 50;
 ///
 /// Returns whether the row was accepted.
 pub fn check(raw: &RawRow<'_>, plan: &Plan, rules: &Rules, issues: &mut Vec<RowIssue>, notes: &mut Notes, batch: &mut LeadBatch) -> bool {
-    let mut row = Row { raw, plan, rules, issues, found: 0 };
+    let cells = raw.record.texts();
+    let mut row = Row { raw, cells, plan, rules, issues, found: 0 };
     row.check_shape();
     if raw.record.len() > rules.limits.columns {
         return false; // this is no row of a list: what stands in its cells is not looked at
     }
-    let text = |field| row_text(raw.record, plan, rules, field);
+    let text = |field| row_text(cells, plan, rules, field);
     let (name, address, value) = (text(Field::Name), text(Field::Email), text(Field::Value));
     let (location, phone, source) = (text(Field::Location), text(Field::Phone), text(Field::Source));
     let texts = [&name, &address, &value, &location, &phone, &source];
 
-    let is_missing = |field: &Field| texts[*field as usize].is_empty() && !is_filled(raw.record, plan, *field);
+    let is_missing = |field: &Field| texts[*field as usize].is_empty() && !is_filled(raw.record, cells, plan, *field);
     for field in rules.columns.required.iter().filter(is_missing) {
         row.issue(IssueCode::MissingField, plan.mapping.column_of(field), format!("Missing fields in lead data: ['{field}']"));
     }
@@ -79,7 +79,7 @@ pub fn check(raw: &RawRow<'_>, plan: &Plan, rules: &Rules, issues: &mut Vec<RowI
     let currency = amount.map_or("", |amount| amount.currency);
     batch.push(parts, [&name, &found.address, currency, &location, &phone, number.e164(), source], |packed| {
         for at in &plan.mapping.extra {
-            lead::pack_cell(packed, &repaired(cell(raw.record, *at).unwrap_or(""), rules));
+            lead::pack_cell(packed, &repaired(cells.get(*at).unwrap_or(""), rules));
         }
         if plan.mapping.other_emails.is_some() && !found.others.is_empty() {
             lead::pack_cell(packed, &found.others);
@@ -89,8 +89,8 @@ pub fn check(raw: &RawRow<'_>, plan: &Plan, rules: &Rules, issues: &mut Vec<RowI
 }
 
 /// Whether a field's cells hold anything at all, be it bytes that are not text, which has been said by then.
-fn is_filled(record: &ByteRecord, plan: &Plan, field: Field) -> bool {
-    let is_unreadable = |at: &usize| record.get(*at).is_some_and(|cell| std::str::from_utf8(cell).is_err());
+fn is_filled(record: &Cells, cells: Texts<'_>, plan: &Plan, field: Field) -> bool {
+    let is_unreadable = |at: &usize| *at < record.len() && cells.get(*at).is_none();
     columns_of(plan, field).iter().any(is_unreadable)
 }
 
@@ -103,18 +103,13 @@ fn columns_of(plan: &Plan, field: Field) -> &[usize] {
     }
 }
 
-/// A cell as text; `None` where it is absent or not text.
-fn cell(record: &ByteRecord, at: usize) -> Option<&str> {
-    std::str::from_utf8(record.get(at)?).ok()
-}
-
 /// The cleaned text of a field, joined from its columns or replaced by its default.
-fn row_text<'a>(record: &'a ByteRecord, plan: &Plan, rules: &'a Rules, field: Field) -> Cow<'a, str> {
+fn row_text<'a>(cells: Texts<'a>, plan: &Plan, rules: &'a Rules, field: Field) -> Cow<'a, str> {
     let text = match plan.mapping.from(field) {
         FieldFrom::Nowhere => Cow::Borrowed(""),
-        FieldFrom::Column(at) => field_text(cell(record, *at).unwrap_or(""), rules, field),
+        FieldFrom::Column(at) => field_text(cells.get(*at).unwrap_or(""), rules, field),
         FieldFrom::Joined(parts, separator) => {
-            let texts = parts.iter().filter_map(|at| cell(record, *at)).map(|cell| match field {
+            let texts = parts.iter().filter_map(|at| cells.get(*at)).map(|cell| match field {
                 // Half a name that is not known is kept as it was typed; a whole one is missing.
                 Field::Name if trim(cell).eq_ignore_ascii_case("unknown") => Cow::Borrowed(trim(cell)),
                 _ => field_text(cell, rules, field),
@@ -164,6 +159,7 @@ fn repaired<'a>(text: &'a str, rules: &Rules) -> Cow<'a, str> {
 /// One row being checked: where its issues are gathered.
 struct Row<'a, 'b> {
     raw: &'a RawRow<'b>,
+    cells: Texts<'b>,
     plan: &'a Plan,
     rules: &'a Rules,
     issues: &'a mut Vec<RowIssue>,
@@ -194,6 +190,9 @@ impl Row<'_, '_> {
             }
             return;
         }
+        if self.cells.is_ascii() && self.raw.record.as_slice().len() <= self.rules.limits.field_bytes {
+            return; // so is each of them
+        }
         for (at, cell) in self.raw.record.iter().enumerate() {
             if self.found >= CELL_ISSUES_MAX {
                 return;
@@ -202,7 +201,7 @@ impl Row<'_, '_> {
                 let message = format!("Field too long: {} bytes, at most {} are allowed", cell.len(), self.rules.limits.field_bytes);
                 self.issue(IssueCode::FieldTooLong, self.column_name(at), message);
             }
-            if !cell.is_ascii() && std::str::from_utf8(cell).is_err() {
+            if self.cells.get(at).is_none() {
                 let message = "Invalid characters: this cell is not UTF-8 text (save the file as CSV UTF-8)".to_owned();
                 self.issue(IssueCode::InvalidEncoding, self.column_name(at), message);
             }
@@ -249,7 +248,7 @@ impl Row<'_, '_> {
     fn constrain(&mut self, target: Target, at: usize, texts: &[&Cow<'_, str>; 6], amount: Option<Amount<'_>>) {
         let (text, column) = match target {
             Target::Field(field) => (&**texts[field as usize], self.plan.mapping.column_of(field)),
-            Target::Column(at) => (trim(cell(self.raw.record, at).unwrap_or("")), self.column_name(at)),
+            Target::Column(at) => (trim(self.cells.get(at).unwrap_or("")), self.column_name(at)),
         };
         let is_said = target == Target::Field(Field::Value) && amount.is_none();
         if text.is_empty() || is_said {
@@ -281,11 +280,10 @@ impl Remarks<'_, '_> {
         if !texts[Field::Phone as usize].is_empty() {
             self.add_phone(texts[Field::Phone as usize], number);
         }
-        let cells = self.row.raw.record.as_slice();
-        if !cells.is_ascii() {
+        if !self.row.cells.is_ascii() {
             self.add_mojibake();
         }
-        if cells.contains(&0) {
+        if memchr::memchr(0, self.row.raw.record.as_slice()).is_some() {
             self.add_nuls();
         }
     }
@@ -344,10 +342,10 @@ impl Remarks<'_, '_> {
 
     /// Text fields and the columns that we do not know.
     fn add_mojibake(&mut self) {
-        let Row { raw, plan, rules, .. } = self.row;
+        let Row { raw, cells, plan, rules, .. } = self.row;
         let fields = [Field::Name, Field::Location, Field::Source].map(|field| columns_of(plan, field));
         for at in fields.into_iter().flatten().chain(&plan.mapping.extra) {
-            let Some(text) = cell(raw.record, *at).filter(|text| !text.is_ascii()) else { continue };
+            let Some(text) = cells.get(*at).filter(|text| !text.is_ascii()) else { continue };
             let Some(repaired) = mojibake::repaired(text) else { continue };
             let done = if rules.reading.repair_mojibake { "repaired to" } else { "probably" };
             self.notes.add((raw.row, raw.line), &self.row.column_name(*at), NoteCode::Mojibake, || {
@@ -406,7 +404,7 @@ mod tests {
 
     fn check_cells(header: &str, cells: Vec<&[u8]>, rules: &Rules) -> Checked {
         let plan = plan::decide(Head::whole(format!("{header}\n").as_bytes()), rules, "csv", None).expect("a plan");
-        let record = ByteRecord::from(cells);
+        let record = Cells::from(cells);
         let mut checked = Checked { issues: Vec::new(), notes: Notes::keeping(10), batch: LeadBatch::default(), plan };
         let Checked { issues, notes, batch, plan } = &mut checked;
         let accepted = check(&RawRow { row: 1, line: 2, record: &record }, plan, rules, issues, notes, batch);

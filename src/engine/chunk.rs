@@ -5,7 +5,6 @@
 
 use std::collections::HashSet;
 
-use csv::ByteRecord;
 use uuid::Uuid;
 
 use super::cells;
@@ -15,10 +14,11 @@ use super::learned::Learned;
 use super::notes::Notes;
 use super::plan::Plan;
 use super::quality::RowTally;
+use super::record::Cells;
 use super::records::{Found, Records};
 use super::rejects::{self, Origin, RejectBatch, RowOf};
 use super::rules::Rules;
-use super::stages::{self, Staged};
+use super::stages::{Course, Staged};
 use super::table::Table;
 
 /// Bytes of the file, cut so that records are whole.
@@ -57,12 +57,18 @@ pub struct Context<'a> {
     pub parents: &'a Parents,
     /// Issues kept with their texts, per chunk; all are counted.
     pub issues_kept: usize,
-    /// Renders an accepted lead, but for its row number, for a file of leads.
+    /// Renders the accepted leads, but for their row numbers, for a file of leads.
     pub render: Option<Render>,
 }
 
-/// Appends what follows the row number of a lead's line.
-pub type Render = fn(&Lead<'_>, &Staged<'_>, &Context<'_>, &mut Vec<u8>);
+/// What renders the leads of one chunk.
+pub type Render = for<'a> fn(&'a Context<'a>) -> Box<dyn Rendering<'a> + 'a>;
+
+/// Renders leads one after the other. What it keeps from one to the next may save work, and never shows.
+pub trait Rendering<'a> {
+    /// Appends what follows the row number of a lead's line.
+    fn lead(&mut self, lead: &Lead<'_>, staged: &Staged<'a>, out: &mut Vec<u8>);
+}
 
 /// Which jobs a returning row may come from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -173,7 +179,9 @@ impl IssueCounts {
 #[must_use]
 pub fn run(chunk: &Chunk, context: &Context<'_>) -> ChunkOutcome {
     let outcome = ChunkOutcome { notes: Notes::keeping(context.issues_kept), ..ChunkOutcome::default() };
-    let mut work = Work { context, outcome, issues: Vec::new(), restored: ByteRecord::new() };
+    let course = Course::of(context.rules, context.learned);
+    let rendering = context.render.map(|of| of(context));
+    let mut work = Work { context, course, rendering, outcome, issues: Vec::new(), restored: Cells::new(), lines: 0 };
     let table = &context.plan.layout.table;
     match chunk {
         Chunk::Records(bytes) => work.read(bytes, table),
@@ -188,15 +196,21 @@ pub fn run(chunk: &Chunk, context: &Context<'_>) -> ChunkOutcome {
 
 struct Work<'a> {
     context: &'a Context<'a>,
+    course: Course<'a>,
+    rendering: Option<Box<dyn Rendering<'a> + 'a>>,
     outcome: ChunkOutcome,
     issues: Vec<RowIssue>,
-    restored: ByteRecord,
+    restored: Cells,
+    /// Lines of the chunk, more or less.
+    lines: usize,
 }
 
 impl Work<'_> {
     fn read(&mut self, bytes: &[u8], table: &Table) {
         let mut records = Records::new(bytes, table, self.context.rules.limits.record_bytes);
-        let mut record = ByteRecord::new();
+        let mut record = Cells::new();
+        self.lines = memchr::memchr_iter(b'\n', bytes).count() + 1;
+        self.outcome.leads = LeadBatch::with_room(bytes.len(), self.lines);
         while let Some(found) = records.next(&mut record) {
             match found {
                 Found::Row { line, repaired } => {
@@ -216,7 +230,7 @@ impl Work<'_> {
     }
 
     /// One record: skipped when empty, else a lead or a rejected row.
-    fn take(&mut self, record: &ByteRecord, line: u64) {
+    fn take(&mut self, record: &Cells, line: u64) {
         let plan = self.context.plan;
         if !plan.reimport {
             return self.take_row(record, line, None);
@@ -228,7 +242,7 @@ impl Work<'_> {
         self.restored = restored;
     }
 
-    fn take_row(&mut self, record: &ByteRecord, line: u64, origin: Option<RowOf>) {
+    fn take_row(&mut self, record: &Cells, line: u64, origin: Option<RowOf>) {
         if cells::is_blank(record) {
             return;
         }
@@ -251,17 +265,22 @@ impl Work<'_> {
         let index = self.outcome.leads.len() - 1;
         let context = self.context;
         let lead = self.outcome.leads.lead(index, &context.plan.mapping.extra_names);
-        let staged = stages::run(&lead, &[], context.rules, context.learned);
+        let staged = self.course.run(&lead, &[]);
         self.outcome.tally.add(&lead);
-        if let Some(render) = context.render {
-            render(&lead, &staged, context, &mut self.outcome.rendered);
-            self.outcome.rendered_ends.push(self.outcome.rendered.len());
+        if let Some(rendering) = &mut self.rendering {
+            let rendered = &mut self.outcome.rendered;
+            rendering.lead(&lead, &staged, rendered);
+            if index == 0 {
+                rendered.reserve(rendered.len() * self.lines); // lines of leads have much the same length
+                self.outcome.rendered_ends.reserve(self.lines);
+            }
+            self.outcome.rendered_ends.push(rendered.len());
         }
         let mark = staged.mark();
         self.outcome.leads.set_mark(index, mark);
     }
 
-    fn reject(&mut self, record: &ByteRecord, origin: Option<RowOf>) {
+    fn reject(&mut self, record: &Cells, origin: Option<RowOf>) {
         let plan = self.context.plan;
         let errors: Vec<&str> = self.issues.iter().map(|issue| issue.message.as_str()).collect();
         let origin = origin.map_or(Origin::Here(self.outcome.rows), Origin::Earlier);
@@ -278,12 +297,12 @@ impl Work<'_> {
         let limit = self.context.rules.limits.record_bytes;
         let message = format!("Record too long: the record at byte {offset} has more than {limit} bytes and was not read");
         self.issues.push(RowIssue { row: 1, line: 1, column: String::new(), code: IssueCode::FieldTooLong, message });
-        self.reject(&ByteRecord::new(), None);
+        self.reject(&Cells::new(), None);
     }
 }
 
 /// Cells that a spreadsheet would run.
-fn formula_cells(record: &ByteRecord) -> u64 {
+fn formula_cells(record: &Cells) -> u64 {
     let suspect = |cell: &&[u8]| matches!(cell.first(), Some(b'=' | b'@' | b'\t' | b'\r' | b'+' | b'-'));
     record.iter().filter(suspect).filter(|cell| std::str::from_utf8(cell).is_ok_and(rejects::is_formula)).count() as u64
 }

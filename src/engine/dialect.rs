@@ -4,9 +4,8 @@
 //! detecting row and type patterns" (2019): by how regular its records are, times the share of its cells that look like
 //! something a person would write; records whose quotes do not add up count against it.
 
-use csv::ByteRecord;
-
 use super::kinds::Kind;
+use super::record::Cells;
 use super::records::{Found, Records};
 use super::rules::{QuoteRule, ReadingRules};
 use super::table::Table;
@@ -163,7 +162,7 @@ fn candidates(sample: &[u8], given: &ReadingRules) -> Vec<(u8, f64)> {
 fn shows_records(part: &[u8]) -> bool {
     let table = Table::default();
     let mut records = Records::of_part(part, &table, part.len());
-    let mut record = ByteRecord::new();
+    let mut record = Cells::new();
     (0..3).all(|_| records.next(&mut record).is_some())
 }
 
@@ -185,7 +184,7 @@ fn score(sample: &[u8], is_part: bool, dialect: Dialect, comment: u8) -> f64 {
     let table = Table { dialect, ..Table::default() };
     let mut records =
         if is_part { Records::of_part(sample, &table, sample.len()) } else { Records::new(sample, &table, sample.len().max(1)) };
-    let mut record = ByteRecord::new();
+    let mut record = Cells::new();
     let mut widths = std::collections::BTreeMap::<usize, usize>::new();
     let (mut rows, mut cells, mut plausible, mut broken) = (0usize, 0usize, 0.0, 0usize);
     let mut first_width = 0;

@@ -15,11 +15,38 @@ pub const LEAD_NAMESPACE: Uuid = Uuid::from_u128(0x6f1d_0c5e_8f0b_5c53_9a5d_2b7f
 /// The id of the person behind a normalised e-mail address: the same on every machine.
 #[must_use]
 pub fn lead_id_of(normalised_email: &str) -> Uuid {
+    uuid_v5(LEAD_NAMESPACE, normalised_email.as_bytes())
+}
+
+/// The `UUIDv5` of a name in a namespace: the first 16 bytes of the SHA-1 of both (RFC 9562, 5.5).
+pub(super) fn uuid_v5(namespace: Uuid, name: &[u8]) -> Uuid {
     use sha1::{Digest, Sha1};
-    let digest = Sha1::new_with_prefix(LEAD_NAMESPACE.as_bytes()).chain_update(normalised_email).finalize();
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&digest[..16]);
+    let bytes = sha1_of_one_block(namespace, name).unwrap_or_else(|| {
+        let digest = Sha1::new_with_prefix(namespace.as_bytes()).chain_update(name).finalize();
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        bytes
+    });
     uuid::Builder::from_sha1_bytes(bytes).into_uuid()
+}
+
+/// The same 16 bytes for names of up to 39 bytes, which nearly all addresses have: with SHA-1's own padding (FIPS 180-4,
+/// 5.1.1) namespace and name fill a single block.
+fn sha1_of_one_block(namespace: Uuid, name: &[u8]) -> Option<[u8; 16]> {
+    let length = 16 + name.len();
+    let mut block = [0; 64];
+    if length > 55 {
+        return None;
+    }
+    block[..16].copy_from_slice(namespace.as_bytes());
+    block[16..length].copy_from_slice(name);
+    block[length] = 0x80;
+    block[56..].copy_from_slice(&(length as u64 * 8).to_be_bytes());
+    let mut state = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0];
+    sha1::block_api::compress(&mut state, &[block]);
+    let mut bytes = [0; 16];
+    bytes.chunks_exact_mut(4).zip(state).for_each(|(part, word): (_, u32)| part.copy_from_slice(&word.to_be_bytes()));
+    Some(bytes)
 }
 
 /// The six fields we know; every other column is kept under `extra`.
@@ -343,6 +370,12 @@ struct Slot {
 const TEXTS: usize = 7;
 
 impl LeadBatch {
+    /// An empty batch with room for the leads of a chunk of so many bytes and lines.
+    #[must_use]
+    pub fn with_room(bytes: usize, lines: usize) -> Self {
+        Self { text: String::with_capacity(bytes), packed: Vec::with_capacity(bytes / 4), slots: Vec::with_capacity(lines) }
+    }
+
     /// How many leads it holds.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -411,10 +444,12 @@ impl LeadBatch {
     pub(super) fn push(&mut self, parts: Parts, texts: [&str; TEXTS], pack: impl FnOnce(&mut Vec<u8>)) {
         let start = |len: usize| u32::try_from(len).expect("a chunk is bounded far below 4 GiB");
         let (text_start, packed_start) = (start(self.text.len()), start(self.packed.len()));
-        let lens = texts.map(|text| {
+        let mut lens = [0; TEXTS];
+        self.text.reserve(texts.iter().map(|text| text.len()).sum());
+        for (len, text) in lens.iter_mut().zip(texts) {
             self.text.push_str(text);
-            start(text.len())
-        });
+            *len = start(text.len());
+        }
         pack(&mut self.packed);
         self.slots.push(Slot {
             lead_id: parts.lead_id,
@@ -455,5 +490,9 @@ mod tests {
         let id = lead_id_of("john@example.com");
         assert_eq!(id, Uuid::new_v5(&LEAD_NAMESPACE, b"john@example.com"));
         assert_eq!(id.get_version_num(), 5);
+        for length in 0..120 {
+            let name = "x".repeat(length);
+            assert_eq!(uuid_v5(id, name.as_bytes()), Uuid::new_v5(&id, name.as_bytes()), "{length}");
+        }
     }
 }

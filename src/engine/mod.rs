@@ -1,7 +1,7 @@
 //! The pure core: bytes in, values out. No file, network, clock, environment or global state.
 //!
 //! In reading order: what is decided once per file ([`plan`], from [`decode`], [`dialect`], [`table`] and [`headers`]); how
-//! text becomes chunks of whole records ([`split`], with [`repair`]) and a chunk its rows ([`records`]); what one worker does
+//! text becomes chunks of whole records ([`split`], with [`repair`]) and a chunk its rows ([`records`], a [`record`] each); what one worker does
 //! with a chunk ([`chunk`]); how a row becomes a [`Lead`](lead::Lead) or a list of issues ([`check`], with [`cells`],
 //! [`email`], [`phone`] and [`amount`]); what is worth knowing about rows that are taken ([`notes`]) and about the file as a
 //! whole ([`findings`]); the six [`stages`]; the file's [`quality`]; what [`drift`] there is between a source's files; and
@@ -30,6 +30,7 @@ pub mod notes;
 pub mod phone;
 pub mod plan;
 pub mod quality;
+pub mod record;
 pub mod records;
 pub mod rejects;
 pub mod repair;

@@ -65,6 +65,9 @@ pub fn read_phone(cell: &str, country: Option<&str>) -> Phone {
     if cell.is_empty() || cell.len() > CELL_BYTES_MAX {
         return Phone::Unreadable;
     }
+    if let Some(phone) = read_international(cell) {
+        return phone;
+    }
     let country = country.and_then(plans::plan_of_code);
     if let Some(whole) = without_decimals(cell) {
         return read_number(whole, country).unwrap_or(Phone::Unreadable).damaged();
@@ -74,6 +77,26 @@ pub fn read_phone(cell: &str, country: Option<&str>) -> Phone {
         Some(phone) if phone != Phone::Unreadable => phone,
         _ => read_untidy(cell, country),
     }
+}
+
+/// The overwhelming case: a plus, digits and signs between them, and a plan that has such numbers. What it takes,
+/// [`read_number`] reads the same; numbers that must be seen through, or are none, it leaves to that.
+fn read_international(cell: &str) -> Option<Phone> {
+    let signs = cell.strip_prefix('+')?.bytes();
+    let (mut digits, mut count) = ([0u8; 15], 0);
+    for sign in signs {
+        match sign {
+            b'0'..=b'9' => {
+                *digits.get_mut(count)? = sign;
+                count += 1;
+            }
+            b' ' | b'-' | b'.' | b'(' | b')' => {}
+            _ => return None,
+        }
+    }
+    let digits = std::str::from_utf8(&digits[..count]).ok().filter(|digits| !digits.starts_with('0'))?;
+    let (plan, length) = plans::plan_of_number(digits)?;
+    Some(e164(plan, plan.national(&digits[length..])?))
 }
 
 /// Whether a cell holds a phone number and nothing else: digits, a plus, and the signs that people put between them.
@@ -461,6 +484,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_short_way_reads_like_the_long_one(cell in "\\+[0-9]{0,3}[-. ()0-9/+]{0,18}|\\+(1|7|44|49|54|55|375|39)[ -]?[0-9]{4,13}") {
+            if let Some(phone) = read_international(&cell) {
+                prop_assert_eq!(Some(&phone), read_number(&cell, None).as_ref());
+                prop_assert_eq!(Some(phone), read_number(&cell, plans::plan_of_code("44")));
+                prop_assert!(without_decimals(&cell).is_none());
+            }
+        }
+
         #[test]
         fn any_cell_is_read_without_harm(cell in "\\PC{0,40}|[-+0-9eE.,/x ()=\"';:#]{0,40}", country in "[0-9]{0,4}") {
             for phone in [read_phone(&cell, None), read_phone(&cell, Some(&country))] {

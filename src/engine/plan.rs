@@ -4,8 +4,6 @@
 
 use std::borrow::Cow;
 
-use csv::ByteRecord;
-
 use super::amount::{DecimalMark, MarkEvidence};
 use super::decode::{self, Decoder, Encoding};
 use super::dialect::{self, Dialect};
@@ -13,6 +11,7 @@ use super::drift::{AS_BEFORE, KnownLayout};
 use super::file_error::FileError;
 use super::headers::{self, ColumnProfile, FieldFrom, Mapping};
 use super::lead::Field;
+use super::record::Cells;
 use super::records::{Found, Records};
 use super::rules::{HeaderRule, QuoteRule, ReadingRules, Rules};
 use super::table::{self, Table};
@@ -387,14 +386,14 @@ fn resolve_constraints(header: &[String], mapping: &Mapping, rules: &Rules) -> V
 
 /// The first records, on which number format and row width are decided.
 struct Sample {
-    records: Vec<ByteRecord>,
+    records: Vec<Cells>,
 }
 
 impl Sample {
     fn of(text: &[u8], is_part: bool, table: &Table, rules: &Rules) -> Self {
         let limit = rules.limits.record_bytes;
         let mut walk = if is_part { Records::of_part(text, table, limit) } else { Records::new(text, table, limit) };
-        let (mut records, mut record) = (Vec::new(), ByteRecord::new());
+        let (mut records, mut record) = (Vec::new(), Cells::new());
         while records.len() < SAMPLE_RECORDS {
             match walk.next(&mut record) {
                 Some(Found::Row { .. }) if !cells::is_blank(&record) => records.push(record.clone()),

@@ -3,11 +3,11 @@
 //! Where a record ends is [`split`]'s business, what one means whose quotes do not add up is [`repair`]'s. Here clean
 //! records, nearly all there are, are cut into cells without a detour.
 
-use csv::ByteRecord;
 use memchr::memchr;
 
 use super::dialect::Dialect;
 use super::notes::NoteCode;
+use super::record::Cells;
 use super::repair;
 use super::split::Record;
 use super::split::{self, End};
@@ -76,7 +76,7 @@ impl<'a> Records<'a> {
     }
 
     /// Reads the next record into `out`; empty lines are none.
-    pub fn next(&mut self, out: &mut ByteRecord) -> Option<Found> {
+    pub fn next(&mut self, out: &mut Cells) -> Option<Found> {
         loop {
             let rest = &self.bytes[self.at..];
             if rest.is_empty() {
@@ -104,7 +104,7 @@ impl<'a> Records<'a> {
     }
 
     /// Cuts a record into cells.
-    fn read(&self, text: &[u8], record: &Record, out: &mut ByteRecord) -> Option<NoteCode> {
+    fn read(&self, text: &[u8], record: &Record, out: &mut Cells) -> Option<NoteCode> {
         let table = self.table;
         let mut repaired = None;
         if record.is_clean {
@@ -125,10 +125,10 @@ impl<'a> Records<'a> {
             repaired = Some(NoteCode::DelimiterRepaired);
         }
         if table.is_spaced {
-            strip_spaces(out);
+            out.strip_prefixes(b' ');
         } else if table.width > 2 && out.len() == table.width && is_spaced(text, table) {
             // One row of a file that is written without: somebody added it by hand.
-            strip_spaces(out);
+            out.strip_prefixes(b' ');
             repaired = Some(NoteCode::DelimiterRepaired);
         }
         if table.columns > 0 && out.len() > table.columns && out.iter().skip(table.columns).all(<[u8]>::is_empty) {
@@ -157,28 +157,25 @@ pub(super) fn is_spaced(text: &[u8], table: &Table) -> bool {
     }
 }
 
-/// Takes the space after each delimiter off.
-fn strip_spaces(record: &mut ByteRecord) {
-    let stripped: ByteRecord =
-        record.iter().enumerate().map(|(at, cell)| if at == 0 { cell } else { cell.strip_prefix(b" ").unwrap_or(cell) }).collect();
-    *record = stripped;
-}
-
 /// Cuts a well-formed record, without its line end, into cells.
-pub(super) fn read_clean(text: &[u8], dialect: &Dialect, out: &mut ByteRecord) {
-    out.clear();
+pub(super) fn read_clean(text: &[u8], dialect: &Dialect, out: &mut Cells) {
+    out.begin(text);
     let mut at = 0;
     loop {
         let rest = &text[at..];
         let end = match dialect.quote {
             Some(quote) if rest.first() == Some(&quote) => {
                 let close = dialect.closing_quote(rest, 1).unwrap_or(rest.len());
-                repair::push_unquoted(&rest[1..close], quote, dialect.escape, out);
+                if memchr(dialect.escape.unwrap_or(quote), &rest[1..close]).is_none() {
+                    out.push_piece(at + 1..at + close);
+                } else {
+                    repair::push_unquoted(&rest[1..close], quote, dialect.escape, out);
+                }
                 (close + 1).min(rest.len())
             }
             _ => {
                 let end = memchr(dialect.delimiter, rest).unwrap_or(rest.len());
-                out.push_field(&rest[..end]);
+                out.push_piece(at..at + end);
                 end
             }
         };

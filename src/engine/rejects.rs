@@ -3,10 +3,10 @@
 //! A cell that a spreadsheet would run gets a leading `'`; where one was, it is doubled, so that taking one off is
 //! always right. Only files that we write for people are treated so; stored data never is.
 
-use csv::ByteRecord;
 use uuid::Uuid;
 use xxhash_rust::xxh3::Xxh3;
 
+use super::record::Cells;
 use super::{amount, phone};
 
 /// Where a rejected row came from.
@@ -69,7 +69,7 @@ impl RejectBatch {
     }
 
     /// Appends a row: its first `columns` cells, `_row`, `_errors`, `_job`, then the cells beyond the header.
-    pub(super) fn push(&mut self, record: &ByteRecord, columns: usize, delimiter: u8, origin: Origin, errors: &str, this_job: &str) {
+    pub(super) fn push(&mut self, record: &Cells, columns: usize, delimiter: u8, origin: Origin, errors: &str, this_job: &str) {
         for at in 0..columns {
             write_cell(&mut self.bytes, &text(record.get(at).unwrap_or_default()), delimiter);
             self.bytes.push(delimiter);
@@ -119,7 +119,7 @@ pub fn row_digest(row: RowOf, cells_hash: u64) -> u64 {
 ///
 /// `columns` is the width of the header without our three; `known` says which jobs are ours, because only their cells
 /// were made safe for spreadsheets.
-pub(super) fn restore(record: &ByteRecord, columns: usize, known: impl Fn(Uuid) -> bool, out: &mut ByteRecord) -> Option<RowOf> {
+pub(super) fn restore(record: &Cells, columns: usize, known: impl Fn(Uuid) -> bool, out: &mut Cells) -> Option<RowOf> {
     let cell = |at: usize| record.get(at).and_then(|cell| std::str::from_utf8(cell).ok()).map(str::trim);
     let job = cell(columns + 2).and_then(|id| Uuid::parse_str(id).ok()).filter(|id| known(*id));
     let row = cell(columns).and_then(|row| row.parse().ok());
@@ -170,15 +170,16 @@ fn unprotect(cell: &[u8]) -> &[u8] {
     cell.strip_prefix(b"'").unwrap_or(cell)
 }
 
+/// The cheapest look first: a list has more phones than anything else that begins like a formula.
 fn is_number_or_phone(cell: &str) -> bool {
-    amount::is_plain_number(cell) || phone::is_plain_number(cell) || is_phone_like(cell)
+    is_phone_like(cell) || amount::is_plain_number(cell) || phone::is_plain_number(cell)
 }
 
 /// A plus and enough digits with nothing but the signs that people put between them: a phone, be it a wrong one.
 fn is_phone_like(cell: &str) -> bool {
     let Some(rest) = cell.strip_prefix('+') else { return false };
     let digits = rest.bytes().filter(u8::is_ascii_digit).count();
-    (7..=20).contains(&digits) && rest.chars().all(|c| c.is_ascii_digit() || matches!(c, ' ' | '-' | '.' | '(' | ')' | '/'))
+    (7..=20).contains(&digits) && rest.bytes().all(|b| b.is_ascii_digit() || matches!(b, b' ' | b'-' | b'.' | b'(' | b')' | b'/'))
 }
 
 fn text(cell: &[u8]) -> std::borrow::Cow<'_, str> {
@@ -186,7 +187,7 @@ fn text(cell: &[u8]) -> std::borrow::Cow<'_, str> {
 }
 
 /// A missing cell and an empty one at the end of a row are the same to a spreadsheet, and so to this hash.
-fn cells_hash(record: &ByteRecord) -> u64 {
+fn cells_hash(record: &Cells) -> u64 {
     let filled = record.iter().collect::<Vec<_>>();
     let width = filled.iter().rposition(|cell| !cell.is_empty()).map_or(0, |at| at + 1);
     let mut hasher = Xxh3::new();
@@ -227,13 +228,13 @@ mod tests {
     fn every_cell_comes_back_as_it_was() {
         let job = Uuid::from_u128(7);
         let cells = ["=1+1", "'quoted", "''twice", "-5", "a;b\"c\r\nd", "", "+46 70", "\u{feff}x", "=\"x\""];
-        let record = ByteRecord::from(cells.to_vec());
+        let record = Cells::from(cells.to_vec());
         let mut batch = RejectBatch::default();
         batch.push(&record, 7, b';', Origin::Here(3), "wrong | =really", &job.to_string());
         let (reject, head, tail) = batch.iter().next().expect("one row");
         let line = [head, b"3", tail].concat();
         let read = csv::ReaderBuilder::new().has_headers(false).delimiter(b';').from_reader(&line[..]).byte_records().next();
-        let mut restored = ByteRecord::new();
+        let mut restored = Cells::new();
         let origin = restore(&read.expect("a row").expect("readable"), 7, |id| id == job, &mut restored);
         assert_eq!(origin, Some(RowOf { job, row: 3 }));
         assert_eq!(restored.iter().collect::<Vec<_>>(), record.iter().collect::<Vec<_>>());
@@ -242,8 +243,8 @@ mod tests {
 
     #[test]
     fn a_row_we_do_not_know_is_left_as_it_is() {
-        let record = ByteRecord::from(vec!["'x", "1", "", "not-a-job"]);
-        let mut restored = ByteRecord::new();
+        let record = Cells::from(vec!["'x", "1", "", "not-a-job"]);
+        let mut restored = Cells::new();
         assert_eq!(restore(&record, 1, |_| true, &mut restored), None);
         assert_eq!(restored.iter().collect::<Vec<_>>(), [b"'x"]);
     }

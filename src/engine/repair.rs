@@ -6,10 +6,9 @@
 //! records have, the cheapest is taken. Where none does, a quote counts only where it opens and closes a cell, and any
 //! other stays in its cell as it stands.
 
-use csv::ByteRecord;
-
 use super::dialect::{self, Dialect};
 use super::kinds::Kind;
+use super::record::Cells;
 
 /// Whether and how a record could be explained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +48,7 @@ enum Cell {
 
 /// Reads a record without its line end into `out`. `width` is how many cells the file's records have, 0 when unknown;
 /// `quoted` says of each column whether its cells stand in quotes as a habit, so that a lone quote there is half a pair.
-pub fn read(record: &[u8], dialect: &Dialect, width: usize, quoted: &[bool], out: &mut ByteRecord) -> Reading {
+pub fn read(record: &[u8], dialect: &Dialect, width: usize, quoted: &[bool], out: &mut Cells) -> Reading {
     out.clear();
     let Some(quote) = dialect.quote else {
         record.split(|b| *b == dialect.delimiter).for_each(|cell| out.push_field(cell));
@@ -311,7 +310,7 @@ impl Search<'_> {
     }
 
     /// Appends a cell; whether it was well-formed.
-    fn push(&self, start: usize, end: usize, cell: Cell, by_habit: bool, out: &mut ByteRecord) -> bool {
+    fn push(&self, start: usize, end: usize, cell: Cell, by_habit: bool, out: &mut Cells) -> bool {
         let text = &self.record[start..end];
         match cell {
             Cell::Plain if by_habit && count(text, self.quote) == 1 => {
@@ -347,12 +346,12 @@ impl Search<'_> {
     }
 
     /// Appends what stood between quotes: doubled or escaped quotes become one.
-    fn push_unquoted(&self, inner: &[u8], out: &mut ByteRecord) {
+    fn push_unquoted(&self, inner: &[u8], out: &mut Cells) {
         push_unquoted(inner, self.quote, self.dialect.escape, out);
     }
 
     /// A quote counts where it opens a cell and another closes it; everything else is taken literally.
-    fn as_it_stands(&self, out: &mut ByteRecord) {
+    fn as_it_stands(&self, out: &mut Cells) {
         let (record, delimiter) = (self.record, self.dialect.delimiter);
         let (mut at, mut may_close) = (0, true);
         loop {
@@ -390,7 +389,7 @@ impl Search<'_> {
 }
 
 /// Appends what stood between two quotes: doubled or escaped quotes become one, and an escaped escape, too.
-pub(super) fn push_unquoted(inner: &[u8], quote: u8, escape: Option<u8>, out: &mut ByteRecord) {
+pub(super) fn push_unquoted(inner: &[u8], quote: u8, escape: Option<u8>, out: &mut Cells) {
     let special = escape.unwrap_or(quote);
     if memchr::memchr(special, inner).is_none() {
         return out.push_field(inner);
@@ -421,7 +420,7 @@ mod tests {
     use super::*;
 
     fn check(record: &str, width: usize, quoted: &[bool], expected: &[&str]) {
-        let mut out = ByteRecord::new();
+        let mut out = Cells::new();
         read(record.as_bytes(), &Dialect::default(), width, quoted, &mut out);
         let cells: Vec<&str> = out.iter().map(|cell| std::str::from_utf8(cell).expect("text")).collect();
         assert_eq!(cells, expected, "{record}");
@@ -474,7 +473,7 @@ mod tests {
     #[test]
     fn work_is_bounded() {
         let hostile = "\"a\",b\"c,".repeat(5000);
-        let mut out = ByteRecord::new();
+        let mut out = Cells::new();
         assert_eq!(read(hostile.as_bytes(), &Dialect::default(), 7, &[], &mut out), Reading::AsItStands);
     }
 }

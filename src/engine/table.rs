@@ -4,12 +4,12 @@
 //! there may be totals and closing words. All of it is told from the shape of the first records: how many cells they
 //! fill, and whether those look like data where the columns below hold data. Nothing here knows what a lead is.
 
-use csv::ByteRecord;
 use memchr::memchr;
 
 use super::dialect::Dialect;
 use super::kinds::{Kind, compare};
 use super::notes::NoteCode;
+use super::record::Cells;
 use super::records::{Found, Records, is_spaced};
 use super::rules::{HeaderRule, QuoteRule, ReadingRules};
 use super::{cells, split};
@@ -77,7 +77,7 @@ impl Table {
         if look.is_own && has_address {
             return true;
         }
-        let mut record = ByteRecord::new();
+        let mut record = Cells::new();
         super::records::read_clean(text, &self.dialect, &mut record);
         self.not_a_row(text, &record) == Some(NoteCode::HeaderRepeated)
     }
@@ -90,7 +90,7 @@ impl Table {
     /// How a record without its line end looks.
     #[must_use]
     pub fn look(&self, text: &[u8], is_clean: bool) -> Look {
-        let mut record = ByteRecord::new();
+        let mut record = Cells::new();
         if is_clean {
             super::records::read_clean(text, &self.dialect, &mut record);
         } else {
@@ -108,7 +108,7 @@ impl Table {
     }
 
     /// Whether a record has words wherever the table has data.
-    fn is_unlike(&self, record: &ByteRecord) -> bool {
+    fn is_unlike(&self, record: &Cells) -> bool {
         let kinds: Vec<Kind> = record.iter().map(Kind::of).collect();
         let (alike, unlike) = compare(&self.kinds, &kinds);
         alike == 0 && unlike > 0
@@ -116,7 +116,7 @@ impl Table {
 
     /// What a line is that stands among the records and is none: a comment, the header again, a total.
     #[must_use]
-    pub fn not_a_row(&self, text: &[u8], record: &ByteRecord) -> Option<NoteCode> {
+    pub fn not_a_row(&self, text: &[u8], record: &Cells) -> Option<NoteCode> {
         if self.comment.is_some_and(|comment| text.first() == Some(&comment)) {
             let is_remark = matches!(text.get(1), Some(b' ' | b'#' | b'!')) && self.is_unlike(record);
             if self.is_comment_given || record.len() != self.width || is_remark {
@@ -125,7 +125,11 @@ impl Table {
         }
         let is_header = self.header.len() > 1
             && self.header.len() == record.len()
-            && self.header.iter().zip(record).all(|(name, cell)| name.as_bytes() == cell.strip_prefix(b"\xef\xbb\xbf").unwrap_or(cell));
+            && self
+                .header
+                .iter()
+                .zip(record.iter())
+                .all(|(name, cell)| name.as_bytes() == cell.strip_prefix(b"\xef\xbb\xbf").unwrap_or(cell));
         if is_header {
             return Some(NoteCode::HeaderRepeated);
         }
@@ -134,7 +138,7 @@ impl Table {
 }
 
 /// A total or a closing remark: few cells, the first of which says so, and no address.
-fn is_footer(record: &ByteRecord, width: usize, kinds: &[Kind]) -> bool {
+fn is_footer(record: &Cells, width: usize, kinds: &[Kind]) -> bool {
     const TOTALS: &[&str] = &[
         "total",
         "totals",
@@ -244,7 +248,7 @@ struct Seen {
     end: usize,
     line: u64,
     lines: u64,
-    cells: ByteRecord,
+    cells: Cells,
     kinds: Vec<Kind>,
     filled: usize,
 }
@@ -325,7 +329,7 @@ fn lines_with_words(text: &[u8]) -> u64 {
 fn sample(text: &[u8], is_part: bool, table: &Table, limit: usize) -> Vec<Seen> {
     let mut records = if is_part { Records::of_part(text, table, limit) } else { Records::new(text, table, limit) };
     let mut seen = Vec::new();
-    let mut cells = ByteRecord::new();
+    let mut cells = Cells::new();
     while seen.len() < SAMPLE_RECORDS {
         let line = match records.next(&mut cells) {
             Some(Found::Row { line, .. }) => line,
@@ -515,7 +519,7 @@ fn quoted_columns(text: &[u8], rows: &[Seen], dialect: &Dialect, width: usize) -
     let mut counts = vec![(0usize, 0usize); width];
     for row in rows.iter().filter(|row| row.cells.len() == width) {
         let mut rest = split::without_line_end(&text[row.start..row.end]);
-        for (count, cell) in counts.iter_mut().zip(&row.cells) {
+        for (count, cell) in counts.iter_mut().zip(row.cells.iter()) {
             let is_quoted = rest.first() == Some(&quote);
             let end = if is_quoted { dialect.closing_quote(rest, 1).map_or(rest.len(), |close| close + 1) } else { 0 };
             rest = memchr(dialect.delimiter, &rest[end..]).map_or(&[], |found| &rest[end + found + 1..]);
@@ -579,7 +583,7 @@ mod tests {
             (&["Ann", "", ""], None),
         ] {
             let text = cells.join(",");
-            assert_eq!(table.not_a_row(text.as_bytes(), &ByteRecord::from(cells.to_vec())), why, "{text}");
+            assert_eq!(table.not_a_row(text.as_bytes(), &Cells::from(cells.to_vec())), why, "{text}");
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::engine::chunk::{ChunkOutcome, Context};
 use crate::engine::file_error::FileError;
 use crate::engine::rejects::{self, Origin, RowOf, row_digest};
 use crate::inbox::Output;
+use crate::render::lead_json;
 use crate::store::Group;
 use crate::store::jobs::RowList;
 use crate::store::leads::{LeadWriter, Taken};
@@ -120,7 +121,7 @@ impl<'c> Committer<'c> {
         if let Some(writer) = &mut self.writer {
             writer.foresee((0..outcome.leads.len()).map(|index| outcome.leads.lead_id(index)));
         }
-        let mut rendered = 0;
+        let (mut rendered, is_csv) = (0, self.ingest.config.output.leads == LeadsFile::Csv);
         for index in 0..outcome.leads.len() {
             let mut lead = outcome.leads.lead(index, &self.context.plan.mapping.extra_names);
             lead.row += self.tally.rows;
@@ -136,8 +137,8 @@ impl<'c> Committer<'c> {
             if let Some(file) = &mut self.leads_file {
                 let end = outcome.rendered_ends[index];
                 if taken != Taken::Duplicate {
-                    let prefix = if self.ingest.config.output.leads == LeadsFile::Csv { "" } else { "{\"row\":" };
-                    let line = write!(file, "{prefix}{}", lead.row).and_then(|()| file.write_all(&outcome.rendered[rendered..end]));
+                    let line =
+                        lead_json::write_row_number(file, is_csv, lead.row).and_then(|()| file.write_all(&outcome.rendered[rendered..end]));
                     line.map_err(|source| Fatal::Machine { what: "writing the leads file".to_owned(), source })?;
                 }
                 rendered = end;

@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use csv::ByteRecord;
 use uuid::Uuid;
 
 use super::stream::{self, Cutoff, Width};
@@ -15,6 +14,7 @@ use crate::engine::file_error::FileError;
 use crate::engine::lead::RowIssue;
 use crate::engine::notes::Notes;
 use crate::engine::plan::{self, Head};
+use crate::engine::record::Cells;
 use crate::engine::records::{Found, Records};
 use crate::engine::rules::Rules;
 use crate::reading::{self, SourceFile, Unopened};
@@ -177,7 +177,7 @@ pub fn emit_csv(mut opened: Opened, rules: &Rules, out: &mut impl Write) -> io::
     let (mut rows, mut lines) = (0, layout.data_line);
     let mut writer = csv::WriterBuilder::new().flexible(true).from_writer(out);
     writer.write_record(&layout.header)?;
-    let mut record = ByteRecord::new();
+    let mut record = Cells::new();
     let read = stream::each_chunk(opened.file.feed(layout.encoding), &layout, rules, |chunk| {
         let bytes = match &chunk {
             Chunk::Records(bytes) => bytes,

@@ -1,12 +1,12 @@
 //! A rejects file on its way back: which job it came from, and what its return resolves.
 
-use csv::ByteRecord;
 use uuid::Uuid;
 
 use crate::engine::amount::DecimalMark;
 use crate::engine::chunk::Parents;
 use crate::engine::lead::Field;
 use crate::engine::plan::{self, Head};
+use crate::engine::record::Cells;
 use crate::engine::records::Records;
 use crate::engine::rules::Rules;
 use crate::journal::Report;
@@ -93,7 +93,7 @@ impl Returned {
         let Some(columns) = plan::returned_columns(&layout.header) else { return Ok(Self::default()) };
         let known = store.jobs_with_rejects()?;
         let mut records = Records::new(&text[layout.data_start..], &layout.table, rules.limits.record_bytes);
-        let mut record = ByteRecord::new();
+        let mut record = Cells::new();
         let mut named = None;
         while named.is_none() && records.next(&mut record).is_some() {
             let cell = record.get(columns + 2).and_then(|cell| std::str::from_utf8(cell).ok());

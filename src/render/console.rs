@@ -103,7 +103,7 @@ fn ab_test(staged: &Staged<'_>) -> String {
 }
 
 fn script(staged: &Staged<'_>) -> String {
-    let reason = staged.script_promotion.reason.as_deref().unwrap_or_default();
+    let reason = staged.script_promotion.reason.map(|why| why.to_string()).unwrap_or_default();
     match staged.script_promotion.script {
         Some(script) => format!("{} version {} ({}, {}); {reason}", script.id, script.version, script.channel, script.status.as_str()),
         None => reason.to_owned(),
@@ -122,7 +122,7 @@ fn packet(lead: &Lead<'_>, staged: &Staged<'_>, rules: &PacketRules) -> String {
 
 fn outcome(staged: &Staged<'_>) -> String {
     let outcome = &staged.outcome;
-    let reason = outcome.reason.as_deref().unwrap_or_default();
+    let reason = outcome.reason.map(|why| why.to_string()).unwrap_or_default();
     match outcome.probability {
         Some(chance) => format!("{:.1} % (basis: {}); {reason}", chance * 100.0, outcome.basis.as_str()),
         None => format!("unknown: {reason}"),

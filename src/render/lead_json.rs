@@ -2,15 +2,17 @@
 //!
 //! Written by hand into a byte vector, because a file of leads has a line for every row: no tree of values in between,
 //! no float for an amount. An absent optional is `null` in JSON and an empty cell in CSV; every key is always there.
-//! The row number stands first, so that a worker can render all that follows it ([`after_row`], [`csv_after_row`]) and the
-//! committer, who alone knows it, the number.
+//! The row number stands first, so that a worker can render all that follows it ([`json_lines`], [`csv_lines`]) and the
+//! committer, who alone knows it, the number. What the stages find is much the same from lead to lead, so that its text is
+//! made once and copied.
 
 use std::fmt::{self, Display};
-use std::io::Write;
+use std::io::{self, Write};
 
 use super::Provenance;
-use super::words::{self, Band, Points, Tell};
-use crate::engine::chunk::Context;
+use super::words::{self, Band, Lacking, Points, Tell};
+use crate::engine::chunk::{Context, Rendering};
+use crate::engine::decimal::Decimal;
 use crate::engine::lead::Lead;
 use crate::engine::learned::Basis;
 use crate::engine::rejects;
@@ -19,18 +21,30 @@ use crate::engine::stages::clone_readiness::CloneReadiness;
 use crate::engine::stages::deal_packet::{self, NoOffer};
 use crate::engine::stages::outcome::Outcome;
 use crate::engine::stages::script_promotion::ScriptPromotion;
-use crate::engine::stages::{Staged, insufficient};
+use crate::engine::stages::{Staged, Unknown};
 
 /// Appends the line of a lead, newline included.
 pub fn write_lead(out: &mut Vec<u8>, row: u64, lead: &Lead<'_>, staged: &Staged<'_>, from: &Provenance<'_>) {
     out.extend_from_slice(b"{\"row\":");
-    number(out, row);
-    write_after_row(out, lead, staged, from);
+    digits(out, row);
+    JsonLines::of(*from, 0).write(out, lead, staged);
 }
 
-/// Appends what follows `{"row":N` in the line of a lead, newline included: a [`Render`](crate::engine::chunk::Render).
-pub fn after_row(lead: &Lead<'_>, staged: &Staged<'_>, context: &Context<'_>, out: &mut Vec<u8>) {
-    write_after_row(out, lead, staged, &Provenance::of(context));
+/// Writes what follows `{"row":N` in the lines of leads, newlines included: a [`Render`](crate::engine::chunk::Render).
+#[must_use]
+pub fn json_lines<'a>(context: &'a Context<'a>) -> Box<dyn Rendering<'a> + 'a> {
+    Box::new(JsonLines::of(Provenance::of(context), REMEMBERED))
+}
+
+/// Writes what stands before [`json_lines`] or [`csv_lines`] in a line of a file of leads.
+///
+/// # Errors
+/// What the writer says.
+pub fn write_row_number(out: &mut impl Write, is_csv: bool, row: u64) -> io::Result<()> {
+    let mut line = Vec::with_capacity(32);
+    line.extend_from_slice(if is_csv { b"" } else { b"{\"row\":" });
+    digits(&mut line, row);
+    out.write_all(&line)
 }
 
 /// The header line of a CSV of leads, newline included. An extra column that is called like one of ours gets a number.
@@ -52,7 +66,7 @@ pub fn csv_header(extra_names: &[String]) -> Vec<u8> {
 
 /// Appends the CSV line of a lead, newline included, with the extra columns of the header in the header's order.
 pub fn write_csv(out: &mut Vec<u8>, row: u64, lead: &Lead<'_>, staged: &Staged<'_>, ingested_at: &str, extra_names: &[String]) {
-    number(out, row);
+    digits(out, row);
     csv_fields(out, lead, staged, ingested_at);
     if lead.extra.names == extra_names {
         csv_extras(out, lead);
@@ -64,143 +78,244 @@ pub fn write_csv(out: &mut Vec<u8>, row: u64, lead: &Lead<'_>, staged: &Staged<'
     out.push(b'\n');
 }
 
-/// Appends what follows the row number in the CSV line of a lead: a [`Render`](crate::engine::chunk::Render).
-pub fn csv_after_row(lead: &Lead<'_>, staged: &Staged<'_>, context: &Context<'_>, out: &mut Vec<u8>) {
-    csv_fields(out, lead, staged, context.ingested_at);
-    csv_extras(out, lead);
-    out.push(b'\n');
+/// Writes what follows the row numbers in the CSV lines of leads: a [`Render`](crate::engine::chunk::Render).
+#[must_use]
+pub fn csv_lines<'a>(context: &'a Context<'a>) -> Box<dyn Rendering<'a> + 'a> {
+    Box::new(CsvLines { ingested_at: context.ingested_at })
+}
+
+struct CsvLines<'a> {
+    ingested_at: &'a str,
+}
+
+impl<'a> Rendering<'a> for CsvLines<'a> {
+    fn lead(&mut self, lead: &Lead<'_>, staged: &Staged<'a>, out: &mut Vec<u8>) {
+        csv_fields(out, lead, staged, self.ingested_at);
+        csv_extras(out, lead);
+        out.push(b'\n');
+    }
 }
 
 /// The columns of ours in a CSV of leads; the extra columns follow.
 const CSV_COLUMNS: [&str; 13] =
     ["row", "lead_id", "name", "email", "value", "currency", "location", "phone", "phone_e164", "source", "ingested_at", "score", "tier"];
 
-fn write_after_row(out: &mut Vec<u8>, lead: &Lead<'_>, staged: &Staged<'_>, from: &Provenance<'_>) {
-    let mut line = Object { out, empty: false };
-    line.optional("job_id", from.job_id); // none where a file is only looked at
-    line.uuid("lead_id", lead.lead_id);
-    line.optional("name", lead.name);
-    line.optional("email", lead.email);
-    line.number("value", lead.value);
-    line.optional("currency", lead.currency);
-    line.optional("location", lead.location);
-    line.optional("phone", lead.phone);
-    line.optional("phone_e164", lead.phone_e164);
-    line.optional("source", lead.source);
-    line.text("ingested_at", from.ingested_at);
-    line.object("extra", |extra| lead.extra.iter().for_each(|(name, cell)| extra.cell(name, cell)));
-    line.object("stages", |stages| {
-        stages.object("ab_test", |stage| ab_test(stage, &staged.ab_test));
-        stages.object("script_promotion", |stage| script_promotion(stage, &staged.script_promotion));
-        stages.object("deal_packet", |stage| deal_packet(stage, lead, staged, from));
-        stages.object("outcome", |stage| outcome(stage, &staged.outcome));
-        stages.object("clone_readiness", |stage| clone_readiness(stage, &staged.clone_readiness));
-        stages.object("lead_score", |stage| lead_score(stage, lead, staged));
-    });
-    line.number("score", Some(Points(staged.lead_score.hundredths)));
-    line.text("tier", staged.lead_score.tier.as_str());
-    line.object("versions", |versions| {
-        versions.text("rules", from.rules);
-        versions.number("learned", Some(from.learned));
-    });
-    line.end();
-    out.push(b'\n');
+/// Texts kept of each kind.
+const REMEMBERED: usize = 16;
+
+/// What was written for one result, to be written again for the same one.
+struct Remembered<K> {
+    texts: Vec<(K, Vec<u8>)>,
+    room: usize,
+}
+
+impl<K: PartialEq> Remembered<K> {
+    fn with_room(room: usize) -> Self {
+        Self { texts: Vec::new(), room }
+    }
+
+    /// Appends the text for a result, which must depend on nothing else.
+    fn write(&mut self, out: &mut Vec<u8>, result: K, text: impl FnOnce(&mut Vec<u8>)) {
+        if let Some((_, known)) = self.texts.iter().find(|(known, _)| *known == result) {
+            return out.extend_from_slice(known);
+        }
+        let start = out.len();
+        text(out);
+        if self.texts.len() < self.room {
+            self.texts.push((result, out[start..].to_vec()));
+        }
+    }
+}
+
+/// Writes the lines of leads that have their provenance in common.
+struct JsonLines<'a> {
+    from: Provenance<'a>,
+    scripts: Remembered<ScriptPromotion<'a>>,
+    outcomes: Remembered<Outcome>,
+    readiness: Remembered<CloneReadiness>,
+    bands: Remembered<usize>,
+    unknown: Remembered<(&'static str, u16, u16, Option<Unknown>)>,
+    quality: Remembered<(u16, u16, u64, Lacking)>,
+}
+
+impl<'a> Rendering<'a> for JsonLines<'a> {
+    fn lead(&mut self, lead: &Lead<'_>, staged: &Staged<'a>, out: &mut Vec<u8>) {
+        self.write(out, lead, staged);
+    }
+}
+
+impl<'a> JsonLines<'a> {
+    fn of(from: Provenance<'a>, room: usize) -> Self {
+        Self {
+            from,
+            scripts: Remembered::with_room(room),
+            outcomes: Remembered::with_room(room),
+            readiness: Remembered::with_room(room),
+            bands: Remembered::with_room(room),
+            unknown: Remembered::with_room(room),
+            quality: Remembered::with_room(room),
+        }
+    }
+
+    fn write(&mut self, out: &mut Vec<u8>, lead: &Lead<'_>, staged: &Staged<'a>) {
+        let from = self.from;
+        let mut line = Object { out, empty: false };
+        line.optional(key!("job_id"), from.job_id); // none where a file is only looked at
+        line.uuid(key!("lead_id"), lead.lead_id);
+        line.optional(key!("name"), lead.name);
+        line.optional(key!("email"), lead.email);
+        line.number(key!("value"), lead.value);
+        line.optional(key!("currency"), lead.currency);
+        line.optional(key!("location"), lead.location);
+        line.optional(key!("phone"), lead.phone);
+        line.optional(key!("phone_e164"), lead.phone_e164);
+        line.optional(key!("source"), lead.source);
+        line.text(key!("ingested_at"), from.ingested_at);
+        line.object(key!("extra"), |extra| lead.extra.iter().for_each(|(name, cell)| extra.cell(name, cell)));
+        line.object(key!("stages"), |stages| {
+            stages.object(key!("ab_test"), |stage| ab_test(stage, &staged.ab_test));
+            stages.key(key!("script_promotion"));
+            let found = staged.script_promotion;
+            self.scripts.write(stages.out, found, |out| object(out, |stage| script_promotion(stage, &found)));
+            stages.object(key!("deal_packet"), |stage| deal_packet(stage, lead, staged, &from, &mut self.bands));
+            stages.key(key!("outcome"));
+            let found = staged.outcome;
+            self.outcomes.write(stages.out, found, |out| object(out, |stage| outcome(stage, &found)));
+            stages.key(key!("clone_readiness"));
+            let found = staged.clone_readiness;
+            self.readiness.write(stages.out, found, |out| object(out, |stage| clone_readiness(stage, &found)));
+            stages.object(key!("lead_score"), |stage| {
+                lead_score(stage, staged);
+                stage.list(key!("reasons"), |list| self.reasons(list, lead, staged));
+                stage.text(key!("basis"), if staged.outcome.probability.is_some() { staged.outcome.basis } else { Basis::Rule }.as_str());
+            });
+        });
+        line.number(key!("score"), Some(Points(staged.lead_score.hundredths)));
+        line.text(key!("tier"), staged.lead_score.tier.as_str());
+        line.object(key!("versions"), |versions| {
+            versions.text(key!("rules"), from.rules);
+            versions.number(key!("learned"), Some(from.learned));
+        });
+        line.end();
+        out.push(b'\n');
+    }
+
+    /// One sentence for each part of the score, see [`words::reasons`].
+    fn reasons(&mut self, list: &mut List<'_>, lead: &Lead<'_>, staged: &Staged<'a>) {
+        let lacking = words::lacking(lead);
+        for part in &staged.lead_score.contributions {
+            let out = list.next();
+            let tell = |out: &mut Vec<u8>| words::reason(part, lacking, staged, &mut |sentence| phrase(out, sentence));
+            match (part.input, part.part) {
+                (None, _) => {
+                    let why = words::why_unknown(part, staged);
+                    self.unknown.write(out, (part.part, part.hundredths, part.weight, why), tell);
+                }
+                (Some(input), "quality") => self.quality.write(out, (part.hundredths, part.weight, input.to_bits(), lacking), tell),
+                _ => tell(out),
+            }
+        }
+        list.sentences(|tell| words::explored(staged, tell));
+    }
 }
 
 fn ab_test(stage: &mut Object<'_>, found: &AbTest<'_>) {
-    stage.list("assignments", |list| {
+    stage.list(key!("assignments"), |list| {
         for given in &found.arms {
             list.object(|arm| {
-                arm.text("experiment", &given.experiment.id);
-                arm.number("version", Some(given.version));
-                arm.text("variant", &given.variant_id);
+                arm.text(key!("experiment"), &given.experiment.id);
+                arm.number(key!("version"), Some(given.version));
+                arm.text(key!("variant"), &given.variant_id);
             });
         }
     });
-    stage.optional("reason", found.reason.unwrap_or_default());
-    stage.text("basis", Basis::Rule.as_str());
+    stage.optional(key!("reason"), found.reason.unwrap_or_default());
+    stage.text(key!("basis"), Basis::Rule.as_str());
 }
 
 fn script_promotion(stage: &mut Object<'_>, found: &ScriptPromotion<'_>) {
-    stage.optional("script", found.script.map_or("", |script| &script.id));
-    stage.number("version", found.script.map(|script| script.version));
-    stage.optional("channel", found.script.map_or("", |script| &script.channel));
-    stage.optional("status", found.script.map_or("", |script| script.status.as_str()));
-    stage.share("score", found.score);
-    stage.text("basis", if found.score.is_some() { Basis::Learned } else { Basis::Rule }.as_str());
-    stage.optional("reason", found.reason.as_deref().unwrap_or_default());
+    stage.optional(key!("script"), found.script.map_or("", |script| &script.id));
+    stage.number(key!("version"), found.script.map(|script| script.version));
+    stage.optional(key!("channel"), found.script.map_or("", |script| &script.channel));
+    stage.optional(key!("status"), found.script.map_or("", |script| script.status.as_str()));
+    stage.share(key!("score"), found.score);
+    stage.text(key!("basis"), if found.score.is_some() { Basis::Learned } else { Basis::Rule }.as_str());
+    stage.phrase(key!("reason"), found.reason);
 }
 
-fn deal_packet(stage: &mut Object<'_>, lead: &Lead<'_>, staged: &Staged<'_>, from: &Provenance<'_>) {
+fn deal_packet(stage: &mut Object<'_>, lead: &Lead<'_>, staged: &Staged<'_>, from: &Provenance<'_>, bands: &mut Remembered<usize>) {
     let packet = &staged.deal_packet;
-    stage.uuid("packet_id", deal_packet::packet_id(lead.lead_id));
-    stage.text("status", if packet.is_ready() { "ready" } else { "pending" });
-    stage.list("channels", |list| {
+    stage.uuid(key!("packet_id"), deal_packet::packet_id(lead.lead_id));
+    stage.text(key!("status"), if packet.is_ready() { "ready" } else { "pending" });
+    stage.list(key!("channels"), |list| {
         for channel in words::channels(lead) {
             list.object(|one| {
-                one.text("channel", channel.kind);
-                one.text("address", channel.address);
+                one.text(key!("channel"), channel.kind);
+                one.text(key!("address"), channel.address);
             });
         }
     });
-    stage.number("value", lead.value);
-    stage.phrase("band", packet.band.map(|index| Band { bounds: &from.packet.bands, index }));
-    stage.number("offer", packet.offer.ok());
-    stage.optional("offer_reason", packet.offer.err().map_or("", NoOffer::reason));
-    stage.optional("terms", &from.packet.terms);
-    stage.optional("script", staged.script_promotion.script.map_or("", |script| &script.id));
-    stage.list("missing", |list| packet.missing.iter().for_each(|field| list.text(field.name())));
-    stage.list("next_actions", |list| list.sentences(|tell| words::next_actions(lead, staged, tell)));
-    stage.list("risks", |list| packet.risks.iter().for_each(|risk| list.text(risk.text())));
-    stage.text("basis", Basis::Rule.as_str());
+    stage.number(key!("value"), lead.value);
+    stage.key(key!("band"));
+    match packet.band {
+        Some(index) => bands.write(stage.out, index, |out| phrase(out, format_args!("{}", Band { bounds: &from.packet.bands, index }))),
+        None => null(stage.out),
+    }
+    stage.number(key!("offer"), packet.offer.ok());
+    stage.optional(key!("offer_reason"), packet.offer.err().map_or("", NoOffer::reason));
+    stage.optional(key!("terms"), &from.packet.terms);
+    stage.optional(key!("script"), staged.script_promotion.script.map_or("", |script| &script.id));
+    stage.list(key!("missing"), |list| packet.missing.iter().for_each(|field| list.text(field.name())));
+    stage.list(key!("next_actions"), |list| list.sentences(|tell| words::next_actions(lead, staged, tell)));
+    stage.list(key!("risks"), |list| packet.risks.iter().for_each(|risk| list.text(risk.text())));
+    stage.text(key!("basis"), Basis::Rule.as_str());
 }
 
 fn outcome(stage: &mut Object<'_>, found: &Outcome) {
-    stage.share("probability", found.probability);
-    stage.text("basis", found.basis.as_str());
-    stage.share("lift", found.lift);
-    stage.number("expected_value", found.expected_value.filter(|value| value.is_finite()).map(Cents));
-    stage.optional("reason", found.reason.as_deref().unwrap_or_default());
+    stage.share(key!("probability"), found.probability);
+    stage.text(key!("basis"), found.basis.as_str());
+    stage.share(key!("lift"), found.lift);
+    stage.number(key!("expected_value"), found.expected_value.filter(|value| value.is_finite()).map(Cents));
+    stage.phrase(key!("reason"), found.reason);
 }
 
 fn clone_readiness(stage: &mut Object<'_>, found: &CloneReadiness) {
-    stage.text("recommendation", if found.promote { "PROMOTE" } else { "BLOCK" });
-    stage.share("accuracy", found.accuracy);
-    stage.share("confidence", found.confidence);
-    stage.share("consistency", found.consistency);
-    stage.share("robustness", Some(found.robustness));
-    stage.share("overall", found.overall);
-    stage.list("gates", |list| {
+    stage.text(key!("recommendation"), if found.promote { "PROMOTE" } else { "BLOCK" });
+    stage.share(key!("accuracy"), found.accuracy);
+    stage.share(key!("confidence"), found.confidence);
+    stage.share(key!("consistency"), found.consistency);
+    stage.share(key!("robustness"), Some(found.robustness));
+    stage.share(key!("overall"), found.overall);
+    stage.list(key!("gates"), |list| {
         for gate in &found.gates {
             list.object(|one| {
-                one.text("gate", gate.name);
-                one.flag("passed", gate.passed);
-                one.phrase("reason", (!gate.passed).then(|| insufficient(gate.reason.have, gate.reason.need)));
+                one.text(key!("gate"), gate.name);
+                one.flag(key!("passed"), gate.passed);
+                one.phrase(key!("reason"), (!gate.passed).then_some(Unknown::Outcomes { have: gate.reason.have, need: gate.reason.need }));
             });
         }
     });
-    stage.text("basis", if found.overall.is_some() { Basis::Learned } else { Basis::Rule }.as_str());
+    stage.text(key!("basis"), if found.overall.is_some() { Basis::Learned } else { Basis::Rule }.as_str());
 }
 
-fn lead_score(stage: &mut Object<'_>, lead: &Lead<'_>, staged: &Staged<'_>) {
+/// The score, but for the sentences about it.
+fn lead_score(stage: &mut Object<'_>, staged: &Staged<'_>) {
     let score = &staged.lead_score;
-    stage.number("score", Some(Points(score.hundredths)));
-    stage.text("tier", score.tier.as_str());
-    stage.object("contributions", |parts| {
+    stage.number(key!("score"), Some(Points(score.hundredths)));
+    stage.text(key!("tier"), score.tier.as_str());
+    stage.object(key!("contributions"), |parts| {
         for part in &score.contributions {
-            parts.object(part.part, |one| {
-                one.number("points", Some(Points(part.hundredths)));
-                one.number("weight", Some(Points(part.weight)));
-                one.share("input", part.input);
+            parts.named_object(part.part, |one| {
+                one.number(key!("points"), Some(Points(part.hundredths)));
+                one.number(key!("weight"), Some(Points(part.weight)));
+                one.share(key!("input"), part.input);
             });
         }
     });
-    stage.list("unknown", |list| {
+    stage.list(key!("unknown"), |list| {
         score.contributions.iter().filter(|part| part.input.is_none()).for_each(|part| list.text(part.part));
     });
-    stage.flag("explore", score.explore);
-    stage.list("reasons", |list| list.sentences(|tell| words::reasons(lead, staged, tell)));
-    stage.text("basis", if staged.outcome.probability.is_some() { staged.outcome.basis } else { Basis::Rule }.as_str());
+    stage.flag(key!("explore"), score.explore);
 }
 
 /// The fields after the row number, each with the comma before it.
@@ -211,13 +326,13 @@ fn csv_fields(out: &mut Vec<u8>, lead: &Lead<'_>, staged: &Staged<'_>, ingested_
     csv_cell(out, 1, lead.email);
     out.push(b',');
     if let Some(value) = lead.value {
-        number(out, value);
+        value.write(out);
     }
     for text in [lead.currency, lead.location, lead.phone, lead.phone_e164, lead.source, ingested_at] {
         csv_cell(out, 1, text);
     }
     out.push(b',');
-    number(out, Points(staged.lead_score.hundredths));
+    Points(staged.lead_score.hundredths).write(out);
     csv_cell(out, 1, staged.lead_score.tier.as_str());
 }
 
@@ -237,6 +352,18 @@ fn csv_cell(out: &mut Vec<u8>, at: usize, cell: &str) {
     rejects::write_cell(out, cell, b',');
 }
 
+/// A key with its quotes and colon; ours never need an escape.
+#[derive(Clone, Copy)]
+struct Key(&'static [u8]);
+
+/// A [`Key`].
+macro_rules! key {
+    ($name:literal) => {
+        Key(concat!("\"", $name, "\":").as_bytes())
+    };
+}
+use key;
+
 /// A JSON object being written; ended by [`end`](Self::end).
 struct Object<'o> {
     out: &'o mut Vec<u8>,
@@ -250,15 +377,14 @@ impl Object<'_> {
         }
     }
 
-    /// A key of ours, which never needs an escape.
-    fn key(&mut self, key: &'static str) {
+    /// A key of ours as [`key!`] makes it.
+    #[inline]
+    fn key(&mut self, key: Key) {
         self.comma();
-        self.out.push(b'"');
-        self.out.extend_from_slice(key.as_bytes());
-        self.out.extend_from_slice(b"\":");
+        self.out.extend_from_slice(key.0);
     }
 
-    fn text(&mut self, key: &'static str, value: &str) {
+    fn text(&mut self, key: Key, value: &str) {
         self.key(key);
         text(self.out, value);
     }
@@ -272,12 +398,12 @@ impl Object<'_> {
     }
 
     /// An empty text is absent, and `null`.
-    fn optional(&mut self, key: &'static str, value: &str) {
+    fn optional(&mut self, key: Key, value: &str) {
         self.key(key);
         if value.is_empty() { null(self.out) } else { text(self.out, value) }
     }
 
-    fn phrase(&mut self, key: &'static str, value: Option<impl Display>) {
+    fn phrase(&mut self, key: Key, value: Option<impl Display>) {
         self.key(key);
         match value {
             Some(value) => phrase(self.out, format_args!("{value}")),
@@ -286,33 +412,41 @@ impl Object<'_> {
     }
 
     /// What displays as a JSON number, digit for digit.
-    fn number(&mut self, key: &'static str, value: Option<impl Display>) {
+    fn number(&mut self, key: Key, value: Option<impl Figure>) {
         self.key(key);
         match value {
-            Some(value) => number(self.out, value),
+            Some(value) => value.write(self.out),
             None => null(self.out),
         }
     }
 
-    fn share(&mut self, key: &'static str, value: Option<f64>) {
+    fn share(&mut self, key: Key, value: Option<f64>) {
         self.number(key, value.filter(|share| share.is_finite()).map(Millionths));
     }
 
-    fn flag(&mut self, key: &'static str, value: bool) {
+    fn flag(&mut self, key: Key, value: bool) {
         self.key(key);
         self.out.extend_from_slice(if value { b"true" } else { b"false" });
     }
 
-    fn uuid(&mut self, key: &'static str, value: uuid::Uuid) {
+    fn uuid(&mut self, key: Key, value: uuid::Uuid) {
         self.text(key, value.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()));
     }
 
-    fn object(&mut self, key: &'static str, fill: impl FnOnce(&mut Object<'_>)) {
+    fn object(&mut self, key: Key, fill: impl FnOnce(&mut Object<'_>)) {
         self.key(key);
         object(self.out, fill);
     }
 
-    fn list(&mut self, key: &'static str, fill: impl FnOnce(&mut List<'_>)) {
+    /// An object under a name of ours that is only known here.
+    fn named_object(&mut self, name: &'static str, fill: impl FnOnce(&mut Object<'_>)) {
+        self.comma();
+        text(self.out, name);
+        self.out.push(b':');
+        object(self.out, fill);
+    }
+
+    fn list(&mut self, key: Key, fill: impl FnOnce(&mut List<'_>)) {
         self.key(key);
         self.out.push(b'[');
         fill(&mut List { out: self.out, empty: true });
@@ -362,8 +496,86 @@ fn null(out: &mut Vec<u8>) {
     out.extend_from_slice(b"null");
 }
 
-fn number(out: &mut Vec<u8>, value: impl Display) {
-    write!(out, "{value}").expect("writing to memory cannot fail");
+/// A whole number.
+#[allow(clippy::cast_possible_truncation)] // one digit
+fn digits(out: &mut Vec<u8>, value: u64) {
+    let (mut text, mut at, mut left) = ([0; 20], 20, value);
+    loop {
+        at -= 1;
+        text[at] = b'0' + (left % 10) as u8;
+        left /= 10;
+        if left == 0 {
+            return out.extend_from_slice(&text[at..]);
+        }
+    }
+}
+
+/// What displays as a JSON number, written without the way of any text: its digits are those of its `Display`.
+trait Figure: Display {
+    fn write(self, out: &mut Vec<u8>);
+}
+
+impl Figure for u64 {
+    fn write(self, out: &mut Vec<u8>) {
+        digits(out, self);
+    }
+}
+
+impl Figure for u32 {
+    fn write(self, out: &mut Vec<u8>) {
+        digits(out, u64::from(self));
+    }
+}
+
+impl Figure for Decimal {
+    fn write(self, out: &mut Vec<u8>) {
+        if self.units() < 0 {
+            out.push(b'-');
+        }
+        scaled(out, self.units().unsigned_abs(), usize::from(self.scale()));
+    }
+}
+
+impl Figure for Points {
+    fn write(self, out: &mut Vec<u8>) {
+        scaled(out, u64::from(self.0), 2);
+    }
+}
+
+impl Figure for Millionths {
+    fn write(self, out: &mut Vec<u8>) {
+        let (mut units, mut decimals) = (self.units(), 6);
+        if units < 0 {
+            out.push(b'-');
+        }
+        while decimals > 0 && units % 10 == 0 {
+            units /= 10;
+            decimals -= 1;
+        }
+        scaled(out, units.unsigned_abs(), decimals);
+    }
+}
+
+impl Figure for Cents {
+    fn write(self, out: &mut Vec<u8>) {
+        write!(out, "{self}").expect("writing to memory cannot fail");
+    }
+}
+
+/// `units / 10^decimals` with all its decimals.
+#[allow(clippy::cast_possible_truncation)] // one digit
+fn scaled(out: &mut Vec<u8>, units: u64, decimals: usize) {
+    let unit = 10u64.pow(u32::try_from(decimals).unwrap_or_default());
+    digits(out, units / unit);
+    if decimals > 0 {
+        out.push(b'.');
+        let (mut rest, start) = (units % unit, out.len());
+        out.resize(start + decimals, b'0');
+        for digit in out[start..].iter_mut().rev() {
+            *digit += (rest % 10) as u8;
+            rest /= 10;
+        }
+    }
 }
 
 fn text(out: &mut Vec<u8>, value: &str) {
@@ -413,10 +625,16 @@ fn escape(out: &mut Vec<u8>, value: &str) {
 /// A share or ratio with up to six decimals, which is what the store keeps of a probability.
 struct Millionths(f64);
 
-impl Display for Millionths {
+impl Millionths {
     #[allow(clippy::cast_possible_truncation)] // saturates, far beyond any ratio there is
+    fn units(&self) -> i64 {
+        (self.0 * 1e6).round_ties_even() as i64
+    }
+}
+
+impl Display for Millionths {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let millionths = (self.0 * 1e6).round_ties_even() as i64;
+        let millionths = self.units();
         let (whole, mut rest) = (millionths.unsigned_abs() / 1_000_000, millionths.unsigned_abs() % 1_000_000);
         write!(f, "{}{whole}", if millionths < 0 { "-" } else { "" })?;
         if rest == 0 {

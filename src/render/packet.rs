@@ -86,7 +86,7 @@ impl Page {
 
     fn script(&mut self, staged: &Staged<'_>) {
         self.section("SCRIPT");
-        let reason = staged.script_promotion.reason.as_deref().unwrap_or_default();
+        let reason = staged.script_promotion.reason.map(|why| why.to_string()).unwrap_or_default();
         match staged.script_promotion.script {
             Some(script) => {
                 let (id, channel, status) = (shown(&script.id), shown(&script.channel), script.status.as_str());
@@ -118,7 +118,7 @@ impl Page {
     fn evaluation(&mut self, staged: &Staged<'_>) {
         let (outcome, clone) = (&staged.outcome, &staged.clone_readiness);
         self.section("EVALUATION");
-        let reason = outcome.reason.as_deref().unwrap_or_default();
+        let reason = outcome.reason.map(|why| why.to_string()).unwrap_or_default();
         match outcome.probability {
             Some(chance) => self.fact("Chance", format_args!("{:.1} % (basis: {}; {reason})", chance * 100.0, outcome.basis.as_str())),
             None => self.fact("Chance", format_args!("unknown: {reason}")),

@@ -12,7 +12,7 @@ use crate::engine::lead::{Field, Lead};
 use crate::engine::learned::Basis;
 use crate::engine::stages::deal_packet::{NoOffer, Risk};
 use crate::engine::stages::lead_score::Contribution;
-use crate::engine::stages::{Staged, insufficient};
+use crate::engine::stages::{Staged, Unknown};
 
 /// One way to reach a lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +61,7 @@ pub fn next_actions(lead: &Lead<'_>, staged: &Staged<'_>, tell: Tell<'_>) {
     for field in packet.missing.iter() {
         tell(format_args!("Ask for the {field}: the packet stays pending without it"));
     }
-    for risk in &packet.risks {
+    for risk in packet.risks.iter() {
         match risk {
             Risk::MailSlip => {
                 let meant = email::meant_domain(lead.email).unwrap_or_default();
@@ -95,30 +95,54 @@ fn contact(lead: &Lead<'_>, staged: &Staged<'_>, tell: Tell<'_>) {
 /// Why the score is what it is: one sentence for each part, and one if the lead is to be worked whatever its tier.
 pub fn reasons(lead: &Lead<'_>, staged: &Staged<'_>, tell: Tell<'_>) {
     for part in &staged.lead_score.contributions {
-        let (points, weight) = (Points(part.hundredths), Points(part.weight));
-        let Some(input) = part.input else {
-            let gives = format_args!("which gives half: {points} of {weight} points");
-            match why_unknown(part, staged) {
-                Some(why) => tell(format_args!("{} unknown ({why}), {gives}", named(part))),
-                None => tell(format_args!("{} unknown, {gives}", named(part))),
-            }
-            continue;
-        };
-        let percent = input * 100.0;
-        match part.part {
-            "outcome" => {
-                let outcome = &staged.outcome;
-                let chance = outcome.probability.unwrap_or_default() * 100.0;
-                let basis = if outcome.basis == Basis::Learned { "learned" } else { "assumed" };
-                tell(format_args!("Chance of a sale {chance:.1} % ({basis}): {points} of {weight} points"));
-            }
-            "value" => tell(format_args!("Value at {percent:.0} % of the range, on a log scale: {points} of {weight} points")),
-            "quality" => tell(format_args!("Row {percent:.0} % complete and clean{}: {points} of {weight} points", Lacking(lead))),
-            _ => tell(format_args!("{} {percent:.0} %: {points} of {weight} points", named(part))),
-        }
+        reason(part, lacking(lead), staged, tell);
     }
+    explored(staged, tell);
+}
+
+/// Why a lead got what it got for one part of its score.
+pub fn reason(part: &Contribution, lacking: Lacking, staged: &Staged<'_>, tell: Tell<'_>) {
+    let (points, weight) = (Points(part.hundredths), Points(part.weight));
+    let Some(input) = part.input else {
+        let gives = format_args!("which gives half: {points} of {weight} points");
+        return match why_unknown(part, staged) {
+            Some(why) => tell(format_args!("{} unknown ({why}), {gives}", named(part))),
+            None => tell(format_args!("{} unknown, {gives}", named(part))),
+        };
+    };
+    let percent = Percent(input);
+    match part.part {
+        "outcome" => {
+            let outcome = &staged.outcome;
+            let chance = outcome.probability.unwrap_or_default() * 100.0;
+            let basis = if outcome.basis == Basis::Learned { "learned" } else { "assumed" };
+            tell(format_args!("Chance of a sale {chance:.1} % ({basis}): {points} of {weight} points"));
+        }
+        "value" => tell(format_args!("Value at {percent} % of the range, on a log scale: {points} of {weight} points")),
+        "quality" => tell(format_args!("Row {percent} % complete and clean{lacking}: {points} of {weight} points")),
+        _ => tell(format_args!("{} {percent} %: {points} of {weight} points", named(part))),
+    }
+}
+
+/// That a lead was chosen to be worked whatever its tier, if it was.
+pub fn explored(staged: &Staged<'_>, tell: Tell<'_>) {
     if staged.lead_score.explore {
         tell(format_args!("Chosen by hash to be worked whatever its tier, so that the score can be judged"));
+    }
+}
+
+/// A share as whole percent, half to even: what `{:.0}` says, without the way of any float.
+struct Percent(f64);
+
+impl Display for Percent {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // 0 to 100
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let percent = self.0 * 100.0;
+        if percent.is_sign_positive() && percent <= 100.0 {
+            Display::fmt(&(percent.round_ties_even() as u8), f)
+        } else {
+            write!(f, "{percent:.0}")
+        }
     }
 }
 
@@ -134,33 +158,41 @@ pub fn named(part: &Contribution) -> &'static str {
 }
 
 /// Why a part of the score is not known.
-fn why_unknown<'a>(part: &Contribution, staged: &'a Staged<'_>) -> Option<Cow<'a, str>> {
+#[must_use]
+pub fn why_unknown(part: &Contribution, staged: &Staged<'_>) -> Option<Unknown> {
     match part.part {
-        "outcome" => staged.outcome.reason.as_deref().map(Cow::Borrowed),
+        "outcome" => staged.outcome.reason,
         "clone_readiness" => {
             let gate = staged.clone_readiness.gates.iter().find(|gate| !gate.passed)?;
-            Some(Cow::Owned(insufficient(gate.reason.have, gate.reason.need)))
+            Some(Unknown::Outcomes { have: gate.reason.have, need: gate.reason.need })
         }
         _ => None,
     }
 }
 
 /// What a row lacks of the things that make it good, in brackets; nothing when it lacks nothing.
-struct Lacking<'a, 'l>(&'a Lead<'l>);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lacking([bool; 5]);
 
-impl Display for Lacking<'_, '_> {
+/// What the row of a lead lacks.
+#[must_use]
+pub fn lacking(lead: &Lead<'_>) -> Lacking {
+    Lacking([
+        lead.location.is_empty(),
+        lead.phone.is_empty(),
+        !lead.phone.is_empty() && !lead.phone_reads,
+        !lead.source_given,
+        email::meant_domain(lead.email).is_some(),
+    ])
+}
+
+impl Display for Lacking {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lead = self.0;
-        let lacks = [
-            (lead.location.is_empty(), "no location"),
-            (lead.phone.is_empty(), "no phone"),
-            (!lead.phone.is_empty() && !lead.phone_reads, "unreadable phone"),
-            (!lead.source_given, "no source of its own"),
-            (email::meant_domain(lead.email).is_some(), "misspelt e-mail domain"),
-        ];
+        let things = ["no location", "no phone", "unreadable phone", "no source of its own", "misspelt e-mail domain"];
         let mut before = " (";
-        for (_, what) in lacks.iter().filter(|(lacking, _)| *lacking) {
-            write!(f, "{before}{what}")?;
+        for (_, what) in self.0.into_iter().zip(things).filter(|(lacking, _)| *lacking) {
+            f.write_str(before)?;
+            f.write_str(what)?;
             before = ", ";
         }
         if before == ", " { f.write_char(')') } else { Ok(()) }
@@ -175,7 +207,11 @@ impl Display for Points {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (whole, hundredths) = (self.0 / 100, self.0 % 100);
         match f.width() {
-            None => write!(f, "{whole}.{hundredths:02}"),
+            None => {
+                Display::fmt(&whole, f)?;
+                let digit = |value: u16| char::from_digit(u32::from(value), 10).unwrap_or_default();
+                f.write_char('.').and_then(|()| f.write_char(digit(hundredths / 10))).and_then(|()| f.write_char(digit(hundredths % 10)))
+            }
             Some(_) => f.pad(&format!("{whole}.{hundredths:02}")),
         }
     }

@@ -6,7 +6,7 @@
 /// Whether anyone can get an address at this address's domain: a risk worth knowing, not a fault.
 #[must_use]
 pub fn is_free_mail(address: &str) -> bool {
-    FREE_MAIL.binary_search(&domain_of(address)).is_ok()
+    is_listed(domain_of(address))
 }
 
 /// The domain that was probably meant, when this one is a slip of a large provider's: one letter missing, added, wrong
@@ -18,7 +18,13 @@ pub fn meant_domain(address: &str) -> Option<&'static str> {
     let (name, ending) = (&domain[..dot], &domain[dot + 1..]);
     let repaired = repaired_ending(ending);
     let meant = meant_brand(name, ending, repaired).or_else(|| meant_ending(name, repaired?))?;
-    (meant != domain && FREE_MAIL.binary_search(&domain).is_err()).then_some(meant)
+    (meant != domain && !is_listed(domain)).then_some(meant)
+}
+
+fn is_listed(domain: &str) -> bool {
+    let Some(first) = domain.as_bytes().first() else { return false };
+    let (start, end) = FREE_MAIL_OF[usize::from(*first)];
+    FREE_MAIL[usize::from(start)..usize::from(end)].contains(&domain)
 }
 
 fn domain_of(address: &str) -> &str {
@@ -27,7 +33,14 @@ fn domain_of(address: &str) -> &str {
 
 /// A provider whose name is a word of its own, so that a near miss can hardly be anything else.
 fn meant_brand(name: &str, ending: &str, repaired: Option<&str>) -> Option<&'static str> {
-    let (brand, domains) = BRANDS.iter().find(|(brand, _)| is_meant(name, brand))?;
+    let mut possible = BRANDS_OF[usize::from(*name.as_bytes().first()?)];
+    let (brand, domains) = loop {
+        let found = BRANDS.get(possible.trailing_zeros() as usize)?;
+        if is_meant(name, found.0) {
+            break found;
+        }
+        possible &= possible - 1; // the next one
+    };
     let at = |ending: &str| domains.iter().find(|domain| domain[brand.len() + 1..] == *ending).copied();
     // Colombia, Cameroon and Oman have their domains, but these providers are not there.
     let shortened = matches!(ending, "co" | "cm" | "om").then_some("com");
@@ -79,6 +92,35 @@ fn is_one_slip(a: &[u8], b: &[u8]) -> bool {
     // All but one letter of the longer one is in front of the slip or behind it.
     (front > 0 && a != b && front + back + 1 >= a.len().max(b.len())) || is_exchanged()
 }
+
+/// For each first byte of a name, a bit for each brand that it can be meant for, see [`is_meant`].
+static BRANDS_OF: [u32; 256] = {
+    assert!(BRANDS.len() < 32);
+    let (mut brands, mut at) = ([0; 256], 0);
+    while at < BRANDS.len() {
+        let brand = BRANDS[at].0.as_bytes();
+        brands[brand[0] as usize] |= 1 << at;
+        brands[brand[1] as usize] |= 1 << at;
+        at += 1;
+    }
+    brands
+};
+
+/// For each first byte of a domain, where the domains that begin so start and end in [`FREE_MAIL`].
+#[allow(clippy::cast_possible_truncation)] // the list has fewer than 255 entries, or this does not compile
+static FREE_MAIL_OF: [(u8, u8); 256] = {
+    assert!(FREE_MAIL.len() < 255);
+    let (mut places, mut at) = ([(0, 0); 256], 0);
+    while at < FREE_MAIL.len() {
+        let first = FREE_MAIL[at].as_bytes()[0] as usize;
+        if places[first].1 == 0 {
+            places[first].0 = at as u8;
+        }
+        places[first].1 = at as u8 + 1;
+        at += 1;
+    }
+    places
+};
 
 /// Names that mean one provider, with its domains.
 const BRANDS: &[(&str, &[&str])] = &[
@@ -269,7 +311,8 @@ mod tests {
     #[test]
     fn free_mail() {
         assert!(is_free_mail("x@gmail.com") && is_free_mail("x@gmx.de") && !is_free_mail("x@example.com") && !is_free_mail("gmail.com"));
-        assert!(FREE_MAIL.is_sorted(), "the list is searched by halving");
+        assert!(FREE_MAIL.is_sorted(), "the list is searched from its first to its last with the same first letter");
+        assert!(FREE_MAIL.iter().all(|domain| is_listed(domain)) && !is_listed("") && !is_listed("zzz.com"));
     }
 
     #[test]
@@ -296,6 +339,17 @@ mod tests {
             ("gmx.dee", "gmx.de"),
         ] {
             assert_eq!(meant_domain(&format!("x@{domain}")), Some(meant), "{domain}");
+        }
+    }
+
+    #[test]
+    fn no_brand_is_passed_over() {
+        let names = BRANDS.iter().flat_map(|(brand, _)| (0..brand.len()).map(|cut| [&brand[..cut], &brand[cut + 1..]].concat()));
+        for name in names.chain(["x", "mgail", "amail", "utlook", ""].map(str::to_owned)) {
+            let slowly = BRANDS.iter().find(|(brand, _)| is_meant(&name, brand)).map(|(brand, _)| *brand);
+            let possible = name.as_bytes().first().map_or(0, |first| BRANDS_OF[usize::from(*first)]);
+            let swiftly = BRANDS.iter().enumerate().find(|(at, (brand, _))| possible & (1 << at) != 0 && is_meant(&name, brand));
+            assert_eq!(swiftly.map(|(_, (brand, _))| *brand), slowly, "{name}");
         }
     }
 

@@ -120,7 +120,7 @@ impl Kind {
 impl ColumnProfile {
     /// The profiles of the first `width` columns.
     #[must_use]
-    pub fn of(records: &[csv::ByteRecord], width: usize) -> Vec<Self> {
+    pub fn of(records: &[crate::engine::record::Cells], width: usize) -> Vec<Self> {
         let listed = Listed::new();
         let looked_at = records.len().min(RECORDS).min((CELLS / width.max(1)).max(20));
         let mut profiles = vec![Self::default(); width];
@@ -308,7 +308,7 @@ fn says_nothing(text: &str) -> bool {
 }
 
 /// The letters before the `@` of the first address in a record.
-fn local_part(record: &csv::ByteRecord, width: usize) -> Option<String> {
+fn local_part(record: &crate::engine::record::Cells, width: usize) -> Option<String> {
     let cells = record.iter().take(width).filter(|cell| cell.contains(&b'@') && cell.len() <= CELL_BYTES);
     let mut texts = cells.filter_map(|cell| std::str::from_utf8(cell).ok()); // what is not text is no address
     texts.find(|text| is_email(text.trim())).and_then(|text| {
@@ -519,7 +519,7 @@ mod tests {
     use super::*;
 
     fn profile(cells: &[&str]) -> ColumnProfile {
-        let records: Vec<csv::ByteRecord> = cells.iter().map(|cell| csv::ByteRecord::from(vec![*cell])).collect();
+        let records: Vec<crate::engine::record::Cells> = cells.iter().map(|cell| crate::engine::record::Cells::from(vec![*cell])).collect();
         ColumnProfile::of(&records, 1).remove(0)
     }
 
@@ -572,7 +572,7 @@ mod tests {
     #[test]
     fn names_echo_in_the_address_of_their_row() {
         let rows = [["Ann Lee", "ann.lee@example.com", "Tower West"], ["Bo Dahl", "bdahl@example.org", "Park East"]];
-        let records: Vec<csv::ByteRecord> = rows.iter().map(|row| csv::ByteRecord::from(row.to_vec())).collect();
+        let records: Vec<crate::engine::record::Cells> = rows.iter().map(|row| crate::engine::record::Cells::from(row.to_vec())).collect();
         let profiles = ColumnProfile::of(&records, 4);
         assert_eq!(profiles.iter().map(|profile| profile.echoes).collect::<Vec<_>>(), [2, 0, 0, 0]);
         assert_eq!(profiles[3], ColumnProfile { rows: 2, ..ColumnProfile::default() });
@@ -580,7 +580,7 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_text_are_just_filled() {
-        let records = [csv::ByteRecord::from(vec![b"Orl\xe9ans".as_slice()])];
+        let records = [crate::engine::record::Cells::from(vec![b"Orl\xe9ans".as_slice()])];
         let profile = ColumnProfile::of(&records, 1).remove(0);
         assert_eq!((profile.filled, profile.kind()), (1, Kind::Mixed));
     }

@@ -8,7 +8,8 @@ fn split(header: &str) -> Vec<String> {
 }
 
 fn profiles(rows: &[&str], width: usize) -> Vec<ColumnProfile> {
-    let records: Vec<csv::ByteRecord> = rows.iter().map(|row| csv::ByteRecord::from(row.split('|').collect::<Vec<_>>())).collect();
+    let records: Vec<crate::engine::record::Cells> =
+        rows.iter().map(|row| crate::engine::record::Cells::from(row.split('|').collect::<Vec<_>>())).collect();
     ColumnProfile::of(&records, width)
 }
 

@@ -8,7 +8,7 @@ use crate::engine::learned::Learned;
 use crate::engine::rules::Rules;
 
 /// Readiness of one lead's segment. Shares of 0 to 1; `None` is unknown.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CloneReadiness {
     /// Observed against predicted conversions.
     pub accuracy: Option<f64>,
@@ -27,7 +27,7 @@ pub struct CloneReadiness {
 }
 
 /// One gate.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Gate {
     /// `readiness`, `performance` or `safety`.
     pub name: &'static str,

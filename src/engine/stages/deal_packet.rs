@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::engine::amount::{AmountRules, read_amount};
 use crate::engine::decimal::Decimal;
 use crate::engine::email;
-use crate::engine::lead::{Field, FieldSet, Lead};
+use crate::engine::lead::{self, Field, FieldSet, Lead};
 use crate::engine::rules::{PacketRules, Rules};
 
 /// The facts of one deal packet.
@@ -21,7 +21,7 @@ pub struct DealPacket {
     /// What to offer, or why that cannot be said.
     pub offer: Result<Decimal, NoOffer>,
     /// What to be careful about.
-    pub risks: Vec<Risk>,
+    pub risks: Risks,
 }
 
 /// Why there is no offer.
@@ -60,7 +60,21 @@ pub enum Risk {
     NoPhone,
 }
 
+/// The risks of one lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Risks([bool; 4]);
+
+impl Risks {
+    /// Those there are, in the order they are told.
+    pub fn iter(self) -> impl Iterator<Item = Risk> {
+        Risk::ALL.into_iter().zip(self.0).filter_map(|(risk, is_there)| is_there.then_some(risk))
+    }
+}
+
 impl Risk {
+    /// All four, in the order they are told.
+    pub const ALL: [Risk; 4] = [Risk::FreeMail, Risk::MailSlip, Risk::PhoneUnreadable, Risk::NoPhone];
+
     /// The risk in words.
     #[must_use]
     pub fn text(self) -> &'static str {
@@ -84,7 +98,7 @@ impl DealPacket {
 /// The id of a lead's packet: `UUIDv5` in the namespace of the lead's own id.
 #[must_use]
 pub fn packet_id(lead_id: Uuid) -> Uuid {
-    Uuid::new_v5(&lead_id, b"deal-packet")
+    lead::uuid_v5(lead_id, b"deal-packet")
 }
 
 /// Gathers the facts.
@@ -93,7 +107,7 @@ pub fn prepare(lead: &Lead<'_>, rules: &Rules) -> DealPacket {
     let packet = &rules.packet;
     DealPacket {
         missing: packet.required.iter().filter(|field| !has(lead, *field)).collect(),
-        band: lead.value.map(|value| packet.bands.partition_point(|bound| bound.micros() <= value.micros())),
+        band: lead.value.map(Decimal::micros).map(|value| packet.bands.partition_point(|bound| bound.micros() <= value)),
         offer: offer(lead, packet),
         risks: risks(lead),
     }
@@ -125,18 +139,12 @@ fn offer(lead: &Lead<'_>, packet: &PacketRules) -> Result<Decimal, NoOffer> {
     offer.filter(|offer| offer.is_positive()).ok_or(NoOffer::NothingLeft)
 }
 
-fn risks(lead: &Lead<'_>) -> Vec<Risk> {
-    let mut risks = Vec::new();
-    if email::is_free_mail(lead.email) {
-        risks.push(Risk::FreeMail);
-    }
-    if email::meant_domain(lead.email).is_some() {
-        risks.push(Risk::MailSlip);
-    }
-    if lead.phone.is_empty() {
-        risks.push(Risk::NoPhone);
-    } else if !lead.phone_reads {
-        risks.push(Risk::PhoneUnreadable);
-    }
-    risks
+fn risks(lead: &Lead<'_>) -> Risks {
+    let found = |risk: &Risk| match risk {
+        Risk::FreeMail => email::is_free_mail(lead.email),
+        Risk::MailSlip => email::meant_domain(lead.email).is_some(),
+        Risk::PhoneUnreadable => !lead.phone.is_empty() && !lead.phone_reads,
+        Risk::NoPhone => lead.phone.is_empty(),
+    };
+    Risks(Risk::ALL.map(|risk| found(&risk)))
 }

@@ -60,14 +60,30 @@ impl Tier {
     }
 }
 
+/// What a value is measured on: log10 of the value that earns nothing, and of the one that earns everything.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ValueScale {
+    low: f64,
+    high: f64,
+}
+
+impl ValueScale {
+    /// The snapshot's 5 % and 95 % quantiles, or the configured bounds.
+    #[must_use]
+    pub fn of(rules: &ScoreRules, learned: &Learned) -> Self {
+        let (low, high) = learned.value_log10_range.unwrap_or_else(|| (rules.value_low.log10(), rules.value_high.log10()));
+        Self { low, high }
+    }
+}
+
 /// Scores one lead.
 #[must_use]
-pub fn score(lead: &Lead<'_>, outcome: &Outcome, clone: &CloneReadiness, rules: &Rules, learned: &Learned) -> LeadScore {
+pub fn score(lead: &Lead<'_>, outcome: &Outcome, clone: &CloneReadiness, rules: &Rules, learned: &Learned, scale: ValueScale) -> LeadScore {
     let weights = rules.score.weights;
     let base = learned.base_rate().or(rules.outcome.prior);
     let contributions = [
         contribution("outcome", weights.outcome, outcome.probability.zip(base).map(|(p, base)| against(odds(p), odds(base)))),
-        contribution("value", weights.value, value_position(lead, &rules.score, learned)),
+        contribution("value", weights.value, value_position(lead, scale)),
         contribution("quality", weights.quality, Some(row_quality(lead))),
         contribution("clone_readiness", weights.clone, clone.overall),
     ];
@@ -100,11 +116,9 @@ fn against(odds: f64, base: f64) -> f64 {
     if odds + base > 0.0 { odds / (odds + base) } else { 0.5 }
 }
 
-/// Where the value lies on a log scale between the snapshot's 5 % and 95 % quantiles, or the configured bounds.
-fn value_position(lead: &Lead<'_>, rules: &ScoreRules, learned: &Learned) -> Option<f64> {
-    let value = lead.value?.log10();
-    let (low, high) = learned.value_log10_range.unwrap_or_else(|| (rules.value_low.log10(), rules.value_high.log10()));
-    Some((value - low) / (high - low))
+/// Where the value lies on the scale, 0 to 1 within it.
+fn value_position(lead: &Lead<'_>, ValueScale { low, high }: ValueScale) -> Option<f64> {
+    Some((lead.value?.log10() - low) / (high - low))
 }
 
 /// Five things a good row has: a location, a phone, one that can be read, a source of its own, no misspelt mail domain.

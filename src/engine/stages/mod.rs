@@ -11,6 +11,8 @@ pub mod lead_score;
 pub mod outcome;
 pub mod script_promotion;
 
+use std::fmt;
+
 use super::lead::{Lead, StageMark};
 use super::learned::Learned;
 use super::rules::Rules;
@@ -32,16 +34,72 @@ pub struct Staged<'r> {
     pub lead_score: lead_score::LeadScore,
 }
 
-/// Takes a lead through the six stages. `kept` are the arms it was given before, which it keeps.
+/// The six stages, ready for many leads.
+#[derive(Debug, Clone, Copy)]
+pub struct Course<'r> {
+    rules: &'r Rules,
+    learned: Learned,
+    scale: lead_score::ValueScale,
+}
+
+impl<'r> Course<'r> {
+    /// Works out once what all leads have in common.
+    #[must_use]
+    pub fn of(rules: &'r Rules, learned: &Learned) -> Self {
+        Self { rules, learned: *learned, scale: lead_score::ValueScale::of(&rules.score, learned) }
+    }
+
+    /// Takes a lead through the six stages. `kept` are the arms it was given before, which it keeps.
+    #[must_use]
+    pub fn run(&self, lead: &Lead<'_>, kept: &[ab_test::Arm]) -> Staged<'r> {
+        let Self { rules, ref learned, scale } = *self;
+        let ab_test = ab_test::assign(lead, kept, rules);
+        let script_promotion = script_promotion::choose(&ab_test, rules, learned);
+        let deal_packet = deal_packet::prepare(lead, rules);
+        let outcome = outcome::evaluate(lead, rules, learned);
+        let clone_readiness = clone_readiness::assess(lead, rules, learned);
+        let lead_score = lead_score::score(lead, &outcome, &clone_readiness, rules, learned, scale);
+        Staged { ab_test, script_promotion, deal_packet, outcome, clone_readiness, lead_score }
+    }
+}
+
+/// Takes one lead through the six stages, see [`Course::run`].
 #[must_use]
 pub fn run<'r>(lead: &Lead<'_>, kept: &[ab_test::Arm], rules: &'r Rules, learned: &Learned) -> Staged<'r> {
-    let ab_test = ab_test::assign(lead, kept, rules);
-    let script_promotion = script_promotion::choose(&ab_test, rules, learned);
-    let deal_packet = deal_packet::prepare(lead, rules);
-    let outcome = outcome::evaluate(lead, rules, learned);
-    let clone_readiness = clone_readiness::assess(lead, rules, learned);
-    let lead_score = lead_score::score(lead, &outcome, &clone_readiness, rules, learned);
-    Staged { ab_test, script_promotion, deal_packet, outcome, clone_readiness, lead_score }
+    Course::of(rules, learned).run(lead, kept)
+}
+
+/// Why something is not known. A sentence is made of it only when someone reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unknown {
+    /// A sentence that is the same for every lead.
+    Because(&'static str),
+    /// Too few outcomes are known.
+    Outcomes {
+        /// The count there is.
+        have: u64,
+        /// The count that is needed.
+        need: u32,
+    },
+    /// The same, and nothing is configured to take their place.
+    OutcomesAndPrior {
+        /// The count there is.
+        have: u64,
+        /// The count that is needed.
+        need: u32,
+    },
+}
+
+impl fmt::Display for Unknown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Because(why) => f.write_str(why),
+            Self::Outcomes { have, need } => write!(f, "insufficient outcomes: {have} of {need}"),
+            Self::OutcomesAndPrior { have, need } => {
+                write!(f, "{}, and no prior is configured ([model] prior)", Self::Outcomes { have, need })
+            }
+        }
+    }
 }
 
 impl Staged<'_> {
@@ -63,5 +121,5 @@ impl Staged<'_> {
 /// `insufficient outcomes: 0 of 30`: the count there is and the count that is needed.
 #[must_use]
 pub fn insufficient(have: u64, need: u32) -> String {
-    format!("insufficient outcomes: {have} of {need}")
+    Unknown::Outcomes { have, need }.to_string()
 }

@@ -3,12 +3,13 @@
 //! Without outcomes the configured prior, and without that nothing: a probability is never invented. Segments and models
 //! have their room here and are filled by `learning/`.
 
+use super::Unknown;
 use crate::engine::lead::Lead;
 use crate::engine::learned::{Basis, Learned};
 use crate::engine::rules::Rules;
 
 /// The evaluation of one lead.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Outcome {
     /// Probability of a sale, 0 to 1.
     pub probability: Option<f64>,
@@ -19,7 +20,7 @@ pub struct Outcome {
     /// Probability times value, in the value's own currency: not a commission.
     pub expected_value: Option<f64>,
     /// Why something of this is unknown.
-    pub reason: Option<String>,
+    pub reason: Option<Unknown>,
 }
 
 impl Outcome {
@@ -36,12 +37,12 @@ impl Outcome {
 pub fn evaluate(lead: &Lead<'_>, rules: &Rules, learned: &Learned) -> Outcome {
     let probability = rules.outcome.prior;
     let base_rate = learned.base_rate();
-    let missing = super::insufficient(learned.mature, rules.outcome.min_trials);
+    let (have, need) = (learned.mature, rules.outcome.min_trials);
     Outcome {
         probability,
         basis: Basis::Prior,
         lift: probability.zip(base_rate).map(|(p, base)| p / base),
         expected_value: probability.zip(lead.value).map(|(p, value)| p * value.to_f64()),
-        reason: Some(if probability.is_some() { missing } else { format!("{missing}, and no prior is configured ([model] prior)") }),
+        reason: Some(if probability.is_some() { Unknown::Outcomes { have, need } } else { Unknown::OutcomesAndPrior { have, need } }),
     }
 }

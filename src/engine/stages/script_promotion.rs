@@ -2,19 +2,20 @@
 //!
 //! Steps on the ladder are taken when outcomes arrive, never per row; this stage only reads where a script stands.
 
+use super::Unknown;
 use super::ab_test::AbTest;
 use crate::engine::learned::Learned;
 use crate::engine::rules::{Rules, Script, ScriptStatus};
 
 /// The script of one lead.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ScriptPromotion<'r> {
     /// The script of the assigned variant, else the first channel's primary.
     pub script: Option<&'r Script>,
     /// Posterior probability that it converts better than the primary; `None` without outcomes, and for the primary.
     pub score: Option<f64>,
     /// Why there is no script, or no score.
-    pub reason: Option<String>,
+    pub reason: Option<Unknown>,
 }
 
 /// Chooses the lead's script.
@@ -26,10 +27,10 @@ pub fn choose<'r>(ab_test: &AbTest<'r>, rules: &'r Rules, learned: &Learned) -> 
         None => rules.scripts.iter().find(|script| script.status == ScriptStatus::Primary),
     };
     let reason = match script {
-        None if rules.scripts.is_empty() => "no scripts configured".to_owned(),
-        None => "no variant names a script and no channel has a primary".to_owned(),
-        Some(script) if script.status == ScriptStatus::Primary => "the primary is the baseline and has no score".to_owned(),
-        Some(_) => super::insufficient(learned.mature, rules.outcome.min_trials),
+        None if rules.scripts.is_empty() => Unknown::Because("no scripts configured"),
+        None => Unknown::Because("no variant names a script and no channel has a primary"),
+        Some(script) if script.status == ScriptStatus::Primary => Unknown::Because("the primary is the baseline and has no score"),
+        Some(_) => Unknown::Outcomes { have: learned.mature, need: rules.outcome.min_trials },
     };
     ScriptPromotion { script, score: None, reason: Some(reason) }
 }
