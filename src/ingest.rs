@@ -729,14 +729,29 @@ impl Ingest {
     // ---- rules, rooms, small things --------------------------------------------------------------------------------------------
 
     /// What a start needs of the store, in one transaction: where the journals go on, the rules, and that they are others.
+    /// The entry about that holds the settings, so that every job can be read again as it was, also when the store is lost.
     fn prepare(&mut self) -> Result<(), Fatal> {
-        let version = self.config.rules_for(None).version.clone();
+        let (version, settings) = (self.config.rules_for(None).version.clone(), self.config.row_settings());
         let is_new = !self.store.has_posted(Journal::Audit)?; // not whether it was there: its maker may have died at once
-        let is_changed = self.store.rules_settings(&version)?.is_none();
+        let is_changed = self.store.rules_in_force()?.as_ref() != Some(&settings);
         let group = self.store.begin()?;
         if is_new {
             self.adopt_journals(&group)?;
         }
+        let rules = self.prepare_rules(&group)?;
+        if is_new || is_changed {
+            let action = if is_new { Action::Initialised } else { Action::ConfigChanged };
+            self.audit(&group, &clock::rfc3339(clock::now_ms()), action, |entry| {
+                entry.detail = [("rules".to_owned(), json!(version)), ("settings".to_owned(), json!(settings))].into();
+            })?;
+        }
+        group.commit()?;
+        self.rules = rules;
+        Ok(())
+    }
+
+    /// Gives every source's rules the versions of their experiments from the store, and keeps the settings behind them.
+    fn prepare_rules(&self, group: &Group<'_>) -> Result<HashMap<String, Arc<Rules>>, Fatal> {
         let mut prepared = HashMap::new();
         for source in std::iter::once(EVERY_OTHER).chain(self.config.sources()) {
             // A source is known by its standard form, as it stands in leads and reports.
@@ -745,17 +760,8 @@ impl Ingest {
             group.keep_rules(&rules.version, &self.config.show())?;
             prepared.insert(cells::standard_source(source).into_owned(), Arc::new(rules));
         }
-        let at = clock::rfc3339(clock::now_ms());
-        if is_new {
-            self.audit(&group, &at, Action::Initialised, |_| {})?;
-        } else if is_changed {
-            self.audit(&group, &at, Action::ConfigChanged, |entry| {
-                entry.detail.insert("rules".to_owned(), json!(version));
-            })?;
-        }
-        group.commit()?;
-        self.rules = prepared;
-        Ok(())
+        group.set_rules_in_force(&self.config.row_settings())?;
+        Ok(prepared)
     }
 
     /// The rules of a source, by its folder's name.

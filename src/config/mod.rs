@@ -288,7 +288,7 @@ impl Config {
         resolve(root, &raw)
     }
 
-    /// Reads what [`show`](Self::show) wrote: the settings behind an earlier rules version.
+    /// Reads what [`show`](Self::show) or [`row_settings`](Self::row_settings) wrote: the settings behind an earlier rules version.
     ///
     /// # Errors
     /// Every mistake, when a later program no longer knows one of the settings.
@@ -334,6 +334,18 @@ impl Config {
             None => format!("root {}, without a configuration file", name(&self.root)),
         };
         show::file(&head, &self.settings, &self.rules)
+    }
+
+    /// Of the configuration in force what decides about rows, as TOML for [`read_back`](Self::read_back): equal texts read
+    /// equal files alike. Neither a path nor anything that differs from one start to the next is in it.
+    #[must_use]
+    pub fn row_settings(&self) -> String {
+        let decides = |setting: &&Setting| {
+            let table = setting.section.split('.').next().unwrap_or_default();
+            table == "source" || ROW_TABLES.contains(&table) || (table == "store" && setting.key == "leads")
+        };
+        let settings: Vec<Setting> = self.settings.iter().filter(decides).cloned().collect();
+        show::bare(&settings, &self.rules)
     }
 }
 

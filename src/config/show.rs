@@ -12,13 +12,19 @@ use super::section::Setting;
 
 /// Settings section by section, then scripts and experiments.
 pub(super) fn file(head: &str, settings: &[Setting], rules: &Rules) -> String {
-    let mut text = String::new();
-    write(&mut text, head, settings, rules).expect("writing to a string cannot fail");
+    let mut text = format!("# {head}\n");
+    write(&mut text, settings, rules, true).expect("writing to a string cannot fail");
     text
 }
 
-fn write(text: &mut String, head: &str, settings: &[Setting], rules: &Rules) -> fmt::Result {
-    writeln!(text, "# {head}")?;
+/// The same without a word about where it lies or where a value came from: two equal texts are equal configurations.
+pub(super) fn bare(settings: &[Setting], rules: &Rules) -> String {
+    let mut text = String::new();
+    write(&mut text, settings, rules, false).expect("writing to a string cannot fail");
+    text
+}
+
+fn write(text: &mut String, settings: &[Setting], rules: &Rules, with_origins: bool) -> fmt::Result {
     let mut section = "";
     for setting in settings {
         if setting.section != section {
@@ -26,9 +32,12 @@ fn write(text: &mut String, head: &str, settings: &[Setting], rules: &Rules) -> 
             writeln!(text, "\n[{section}]")?;
         }
         match (&setting.value, &setting.origin) {
-            (None, _) => writeln!(text, "# {} is not set", setting.key)?,
-            (Some(value), Origin::Default) => writeln!(text, "{} = {value}", setting.key)?,
-            (Some(value), origin) => writeln!(text, "{} = {value}  # {origin}", setting.key)?,
+            (None, _) if with_origins => writeln!(text, "# {} is not set", setting.key)?,
+            (None, _) => {}
+            (Some(value), origin) if with_origins && *origin != Origin::Default => {
+                writeln!(text, "{} = {value}  # {origin}", setting.key)?;
+            }
+            (Some(value), _) => writeln!(text, "{} = {value}", setting.key)?,
         }
     }
     for script in &rules.scripts {

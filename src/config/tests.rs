@@ -690,4 +690,13 @@ fn what_is_shown_reads_back() {
     assert!(shown.contains("settle_ms = 7  # VALHALLA_WATCH__SETTLE_MS\n"), "{shown}");
     assert!(shown.contains("# group is not set\n") && shown.contains("\nkeep = 10\n"), "{shown}");
     assert_eq!(essence(&good(&shown)), essence(&config), "{shown}");
+
+    let kept = config.row_settings();
+    let back = good(&kept);
+    for source in [None, Some("old"), Some("größe 1"), Some("a")] {
+        assert_eq!(format!("{:?}", back.rules_for(source)), format!("{:?}", config.rules_for(source)), "{kept}");
+    }
+    assert_eq!((back.row_settings(), back.store.leads), (kept.clone(), config.store.leads));
+    assert!(!kept.contains('#') || kept.contains("No # conditions"), "no word about where it was said: {kept}");
+    assert!(!kept.contains("settle_ms") && !kept.contains("/srv"), "nothing that differs from one start to the next: {kept}");
 }

@@ -8,6 +8,9 @@ use uuid::Uuid;
 use super::{Group, Result, Store};
 use crate::journal::report::Rows;
 
+/// In the table of rules the name of those that are in force; no version is called so.
+const IN_FORCE: &str = "";
+
 /// One job as the committer writes it down.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobRecord {
@@ -201,6 +204,16 @@ impl Group<'_> {
     pub fn keep_rules(&self, version: &str, settings: &str) -> Result<()> {
         self.store
             .run(|c| c.prepare_cached("INSERT OR IGNORE INTO rules (version, settings) VALUES (?1, ?2)")?.execute([version, settings]))
+            .map(drop)
+    }
+
+    /// Keeps the settings that decide about rows from now on.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    pub fn set_rules_in_force(&self, settings: &str) -> Result<()> {
+        self.store
+            .run(|c| c.prepare_cached("INSERT OR REPLACE INTO rules (version, settings) VALUES (?1, ?2)")?.execute([IN_FORCE, settings]))
             .map(drop)
     }
 
@@ -402,6 +415,14 @@ impl Store {
             )?
             .query_row([job_id.as_bytes()], |row| row.get(0))
         })
+    }
+
+    /// The settings that decided about rows at the last start; none in a new store.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    pub fn rules_in_force(&self) -> Result<Option<String>> {
+        self.rules_settings(IN_FORCE)
     }
 
     /// Whether a dry run has told this very file already.

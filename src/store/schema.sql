@@ -37,7 +37,8 @@ CREATE INDEX jobs_parent ON jobs (parent) WHERE parent IS NOT NULL;
 CREATE INDEX jobs_inode ON jobs (inode);
 CREATE INDEX jobs_unfinished ON jobs (state) WHERE state = 1;
 
--- The settings behind each rules version, so that a stored lead's results can be computed again as they were.
+-- The settings behind each rules version, so that a stored lead's results can be computed again as they were. The version
+-- '' stands for the settings in force.
 CREATE TABLE rules (
     version  TEXT PRIMARY KEY,
     settings TEXT NOT NULL
