@@ -139,11 +139,11 @@ fn work(config: &Arc<Config>, progress: &Arc<Progress>, shutdown: &Shutdown, mut
             tracing::warn!(%fatal, "ended with trouble; the next start goes on where it was");
             return Ok(());
         }
-        if fatal.is_full() {
+        if let Some((code, why)) = fatal.pause() {
             tracing::error!(%fatal, "paused");
-            progress.pause(Some("disk full".to_owned()));
-            if told.is_empty() {
-                told.push(Notice::new(AlertCode::DiskFull, fatal.to_string()));
+            progress.pause(Some(why.to_owned()));
+            if !told.iter().any(|notice: &Notice| notice.code == code) {
+                told.push(Notice::new(code, fatal.to_string()));
             }
         } else {
             trouble.failures += 1;

@@ -14,6 +14,7 @@ mod drifting;
 mod ledger;
 mod mend;
 pub mod preview;
+pub mod rebuild;
 mod reimport;
 mod stream;
 mod tally;
@@ -99,7 +100,17 @@ pub enum Fatal {
 }
 
 impl Fatal {
-    /// Whether it is only room that is missing: intake pauses and goes on by itself.
+    /// Why intake only pauses and goes on by itself, where it does: the alert, and a few words for people.
+    #[must_use]
+    pub fn pause(&self) -> Option<(AlertCode, &'static str)> {
+        match self {
+            Self::Store(StoreError::Busy { .. }) => Some((AlertCode::StoreBusy, "another program holds the database")),
+            _ if self.is_full() => Some((AlertCode::DiskFull, "disk full")),
+            _ => None,
+        }
+    }
+
+    /// Whether it is only room that is missing.
     #[must_use]
     pub fn is_full(&self) -> bool {
         match self {
@@ -125,6 +136,8 @@ pub struct Job {
     stays: bool,
     dry_run: bool,
     replays: Option<Uuid>,
+    /// When it began, for a job of the past that a rebuild reads again; none for every other.
+    then_ms: Option<i64>,
 }
 
 /// What became of a drop in this round.
@@ -261,10 +274,15 @@ impl Ingest {
             claimed: folders.claimed.clone(),
             group: folders.group.clone(),
         })?;
+        let is_empty = std::fs::metadata(&config.store.path).map_or(0, |metadata| metadata.len()) == 0;
+        if is_empty && journal::read(&folders.logs, Journal::Reports)?.next().transpose()?.is_some() {
+            return Err(StoreError::Lost { path: config.store.path.display().to_string() }.into());
+        }
         let store = Store::open(&config.store.path, u32::try_from(config.store.cache_mb).unwrap_or(u32::MAX))?;
         store.checkpoint(0)?; // must succeed before anything is published: it proves that the disk takes our writes
         let journals = Journals::open(&folders.logs, 0o640)?;
         let mut ingest = Self { config, spool, store, journals, learned: Learned::none(), rules: HashMap::new(), progress, stop, actor };
+        ingest.tell_if_behind()?;
         ingest.prepare()?;
         let recovered = ingest.recover(start)?;
         ingest.audit_start(start, &recovered)?;
@@ -366,6 +384,7 @@ impl Ingest {
             stays: false,
             dry_run: self.config.mode.is_dry_run(),
             replays: None,
+            then_ms: None,
             claim,
         }
     }
@@ -385,6 +404,7 @@ impl Ingest {
                     group.release()?;
                     committed.push(*delivery);
                 }
+                Outcome::Reread(_) => group.roll_back()?, // only a rebuild reads the past again, and it does not come here
                 Outcome::Waits(why) => {
                     group.roll_back()?;
                     let again = self.give_back(job, &why)?;
@@ -473,7 +493,7 @@ impl Ingest {
         };
 
         // A file can only be a duplicate of one that has its length: most are never read twice.
-        if !job.dry_run && job.replays.is_none() && self.store.has_length(begun.bytes)? {
+        if !job.dry_run && job.replays.is_none() && job.then_ms.is_none() && self.store.has_length(begun.bytes)? {
             let sha256 = file.sha256().map_err(unreadable)?;
             if let Some(earlier) = self.store.same_content(begun.bytes, &sha256, &begun.source, &rules.version)? {
                 begun.sha256 = Some(sha256);
@@ -648,6 +668,15 @@ impl Ingest {
     fn record(&self, group: &Group<'_>, record: &Record<'_>, mut report: Report, facts: Facts) -> Result<Outcome, Fatal> {
         let begun = record.begun;
         let job = begun.job;
+        if job.then_ms.is_some() {
+            return Ok(Outcome::Reread(Box::new(Reread {
+                report,
+                facts,
+                rejects_digest: record.rejects_digest,
+                rejects_sha256: record.rejects_sha256,
+                rejected_rows: record.rejected_rows.clone(),
+            })));
+        }
         let names = self
             .spool
             .choose_names(&job.claim.rel, delivery::wants(&report, job.stays, record.rejects_sha256.is_some(), self.config.output))?;
@@ -852,7 +881,7 @@ impl<'j> Begun<'j> {
             bytes: 0,
             look: job.path.symlink_metadata().ok().map(|metadata| look_of(&metadata)),
             sha256: None,
-            started_at_ms: clock::now_ms(),
+            started_at_ms: job.then_ms.unwrap_or_else(clock::now_ms),
             stopwatch: Stopwatch::start(),
         }
     }
@@ -891,6 +920,16 @@ fn unreadable(error: io::Error) -> Hitch {
 enum Outcome {
     Recorded(Box<Delivery>),
     Waits(Wait),
+    Reread(Box<Reread>),
+}
+
+/// What a job of the past comes to when its file is read again: its leads are in, its record is for the rebuild to write.
+struct Reread {
+    report: Report,
+    facts: Facts,
+    rejects_digest: Option<u64>,
+    rejects_sha256: Option<[u8; 32]>,
+    rejected_rows: RowList,
 }
 
 /// What was decided about a file before its rows are read.

@@ -9,6 +9,7 @@ mod ingest;
 mod init;
 mod leads;
 mod packet;
+mod rebuild;
 mod replay;
 mod reports;
 mod run;
@@ -91,6 +92,8 @@ enum Command {
     Replay(replay::Replay),
     /// Prove that every row ever dropped is accounted for
     Audit(audit::Audit),
+    /// Make the store anew from the archived originals and the journals
+    Rebuild(rebuild::Rebuild),
     /// Set up a root in this folder
     Init(init::Init),
     /// The effective configuration, or its mistakes
@@ -211,6 +214,7 @@ fn dispatch(arguments: Arguments) -> u8 {
         Command::Packet(command) => command.run(&global),
         Command::Replay(command) => command.run(&global),
         Command::Audit(command) => command.run(&global),
+        Command::Rebuild(command) => command.run(&global),
         Command::Init(command) => command.run(&global),
         Command::Config(command) => command.run(&global),
         Command::Completions { shell } => {

@@ -297,6 +297,14 @@ impl Config {
         resolve(&Root { path: root.to_owned(), config_file: None, why: String::new() }, &raw)
     }
 
+    /// What decides about rows here, in the installation of `other`: its folders, store and everything else.
+    #[must_use]
+    pub fn rules_within(self, other: &Self) -> Self {
+        let Self { rules, sources, settings, model, store: Store { leads, .. }, .. } = self;
+        let store = Store { leads, ..other.store.clone() };
+        Self { rules, sources, settings, model, store, ..other.clone() }
+    }
+
     /// The configuration of a root where nothing was ever typed.
     ///
     /// # Panics

@@ -148,6 +148,23 @@ pub struct Names {
 }
 
 impl Names {
+    /// The names that go with an original that has its own already, or that stays where it is (`rel` then is what it is
+    /// called in the inbox).
+    #[must_use]
+    pub fn beside(rel: &Path, wants: Wants) -> Self {
+        let (sub, name) = (rel.parent().unwrap_or(Path::new("")), rel.file_name().unwrap_or(rel.as_os_str()));
+        let family = Family::of(name);
+        let place = |folder, name: OsString| Place { folder, rel: sub.join(name) };
+        Self {
+            original: wants.original.map(|folder| Place { folder, rel: rel.to_path_buf() }),
+            receipt: wants.receipt.then(|| place(Folder::Processed, family.receipt(1))),
+            error: wants.error.then(|| place(Folder::Failed, family.error(1))),
+            rejects: wants.rejects.then(|| place(Folder::Failed, family.rejects(1))),
+            leads: wants.leads.map(|format| place(Folder::Processed, family.leads(1, format))),
+            dry_run_note: wants.dry_run_note.then(|| place(Folder::Processed, family.dry_run_note(1))),
+        }
+    }
+
     /// All the places, the original last: the order of the moves.
     pub fn places(&self) -> impl Iterator<Item = &Place> {
         [&self.receipt, &self.error, &self.rejects, &self.leads, &self.dry_run_note, &self.original].into_iter().flatten()

@@ -181,10 +181,10 @@ impl Ingest {
         Ok(recovered)
     }
 
-    /// A store made anew beside journals that exist goes on where they end.
+    /// A store that knows less than the journals beside it goes on where they end.
     pub(super) fn adopt_journals(&self, group: &Group<'_>) -> Result<(), Fatal> {
         for head in self.journals.heads()? {
-            group.correct_head(&head)?;
+            group.adopt_head(&head, self.journals.count(head.journal)?)?;
         }
         Ok(())
     }

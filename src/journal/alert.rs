@@ -147,6 +147,10 @@ alert_codes! {
         "Free some space: work goes on by itself, and no file is lost.";
     StoreFault "store_fault" Critical "The store or a journal could not be written"
         "Check the disk and the permissions of the root; recovery runs by itself, after three failures the daemon stops.";
+    StoreBusy "store_busy" Critical "Another program holds the database, nothing is taken in"
+        "Close it (a database browser, a backup?): work goes on by itself, and no file is lost.";
+    StoreBehind "store_behind" Critical "The store knows less than the journals"
+        "Was an older backup put back? Stop the daemon and run `valhalla rebuild`: it makes the store anew from the archive and the journals.";
     JournalTampered "journal_tampered" Critical "A journal was changed by somebody else"
         "Run `valhalla audit`; exclude logs/*.jsonl from editors, clean-up jobs and logrotate.";
     JobUnfinishedRepeatedly "job_unfinished_repeatedly" Warning "A file was interrupted several times"

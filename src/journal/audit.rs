@@ -69,6 +69,8 @@ pub enum Action {
     ConfigChanged,
     /// An archived file was processed again.
     Replayed,
+    /// The store was made anew from the archive and the journals.
+    Rebuilt,
     /// The store's schema was raised.
     StoreMigrated,
     /// An alert was acknowledged.

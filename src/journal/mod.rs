@@ -256,6 +256,24 @@ impl Journals {
         Ok([read::head(&self.dir, reports)?, read::head(&self.dir, alerts)?, read::head(&self.dir, audit)?])
     }
 
+    /// How many lines the files of a journal have; in the audit trail, the number of the last entry. Reads all of them.
+    ///
+    /// # Errors
+    /// When a journal cannot be read.
+    pub fn count(&self, journal: Journal) -> Result<u64, JournalError> {
+        let mut lines = 0;
+        for record in read::read(&self.dir, journal)? {
+            let record = record?;
+            lines += u64::from(record.state == State::Whole);
+            if journal == Journal::Audit
+                && let Ok(entry) = serde_json::from_slice::<AuditEntry>(&record.bytes)
+            {
+                lines = entry.seq;
+            }
+        }
+        Ok(lines)
+    }
+
     /// Brings every line to its place, durably, whatever an earlier attempt left. The lines of a journal come in order.
     ///
     /// On `Ok` they are all on disk and may leave the outbox. The notes say what was odd; see [`Note`].

@@ -288,6 +288,27 @@ impl Store {
         })
     }
 
+    /// Hash of a job's bytes; none for a job we do not know, or one whose file was not read to its end.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    pub fn sha256_of(&self, job_id: Uuid) -> Result<Option<[u8; 32]>> {
+        let found: Option<Option<[u8; 32]>> = self.run(|c| {
+            c.prepare_cached("SELECT sha256 FROM jobs WHERE job_id = ?1")?.query_row([job_id.as_bytes()], |row| row.get(0)).optional()
+        })?;
+        Ok(found.flatten())
+    }
+
+    /// What was renamed where for a job, JSON; none for a job we do not know.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    pub fn moves_of(&self, job_id: Uuid) -> Result<Option<String>> {
+        self.run(|c| {
+            c.prepare_cached("SELECT moves FROM jobs WHERE job_id = ?1")?.query_row([job_id.as_bytes()], |row| row.get(0)).optional()
+        })
+    }
+
     /// Whether the job is in the store at all.
     ///
     /// # Errors

@@ -2,8 +2,8 @@
 //!
 //! In reading order: this file opens, migrates and groups transactions; [`jobs`] holds what became of each drop;
 //! [`leads`] takes accepted leads in and tells new, known and duplicate apart; [`layouts`] remembers how each source's files
-//! are laid out; [`outbox`] holds journal lines until they are written; [`read`] answers questions. No SQL stands outside
-//! this folder, and no file but the database is touched.
+//! are laid out; [`outbox`] holds journal lines until they are written; [`read`] answers questions; [`swap`] puts a store
+//! that was made anew in the place of the old one. No SQL stands outside this folder, and no file but the database is touched.
 
 pub mod experiments;
 pub mod jobs;
@@ -12,6 +12,7 @@ pub mod leads;
 pub mod outbox;
 mod people;
 pub mod read;
+pub mod swap;
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -39,6 +40,8 @@ pub struct Store {
     path: PathBuf,
     /// Size of the write-ahead log at which the next checkpoint is tried, after a reader was in the way of the last one.
     checkpoint_at: Cell<u64>,
+    /// The files that we write to, by device and inode: the database, and its write-ahead log once it has been seen.
+    ours: [Cell<Option<(u64, u64)>>; 2],
 }
 
 /// What the store could not do, by consequence.
@@ -56,13 +59,55 @@ pub enum StoreError {
         /// The database.
         path: String,
     },
-    /// The file is damaged or is no database of ours.
-    #[error("{path}: the store is damaged ({what}). Restore it from a backup, or move it away: the archive still holds the files")]
+    /// The file is damaged or is no database.
+    #[error(
+        "{path}: the store is damaged ({what}). Stop the daemon and run `valhalla rebuild`, which makes it anew from the archive and the journals; or restore it from a backup"
+    )]
     Damaged {
         /// The database.
         path: String,
         /// What `SQLite` says.
         what: String,
+    },
+    /// A database of some other program.
+    #[error("{path}: this is the database of another program. Name another file with path under [store]")]
+    Foreign {
+        /// The database.
+        path: String,
+    },
+    /// Missing or empty, although there are journals that tell of jobs.
+    #[error(
+        "{path}: the store is missing or empty, but logs/reports.jsonl tells of files that were taken in. Put it back from a backup, or run `valhalla rebuild`, which makes it anew from the archive and the journals. To begin with nothing, move logs/ away as well"
+    )]
+    Lost {
+        /// The database.
+        path: String,
+    },
+    /// Removed, renamed or replaced while it was open.
+    #[error(
+        "{path}: the store was removed, renamed or replaced while we worked with it. Nothing more is taken in. Put it back, or run `valhalla rebuild`, which makes it anew from the archive and the journals"
+    )]
+    Replaced {
+        /// The database or its write-ahead log.
+        path: String,
+    },
+    /// It cannot be opened or written.
+    #[error(
+        "{path}: the store cannot be written ({what}). Check the permissions of the file and of its folder, and whether the disk is mounted read-only"
+    )]
+    ReadOnly {
+        /// The database.
+        path: String,
+        /// What `SQLite` says.
+        what: String,
+    },
+    /// The system failed at its files.
+    #[error("{path}: {source}. Check the disk and the permissions of the folder")]
+    Machine {
+        /// The database.
+        path: String,
+        /// The cause.
+        source: std::io::Error,
     },
     /// Written by a later version of this program.
     #[error("{path}: the store has schema {found}, this program knows up to {known}. Use the newer program")]
@@ -106,8 +151,9 @@ impl Store {
             Ok(connection)
         };
         let connection = open().map_err(|error| classify(path, error))?;
-        let store = Self { connection, path: path.to_owned(), checkpoint_at: Cell::new(0) };
+        let store = Self { connection, path: path.to_owned(), checkpoint_at: Cell::new(0), ours: Default::default() };
         store.migrate()?;
+        store.require_in_place()?;
         Ok(store)
     }
 
@@ -134,6 +180,7 @@ impl Store {
         self.run(|connection| connection.execute_batch("PRAGMA synchronous = NORMAL"))?;
         let done = self.run(|connection| connection.execute_batch("BEGIN IMMEDIATE")).and_then(|()| {
             let value = work(self)?;
+            self.require_in_place()?;
             self.run(|connection| connection.execute_batch("COMMIT"))?;
             Ok(value)
         });
@@ -187,10 +234,32 @@ impl Store {
     fn migrate(&self) -> Result<()> {
         let found: u32 = self.run(|connection| connection.query_row("PRAGMA user_version", [], |row| row.get(0)))?;
         check_version(&self.path, found)?;
+        let tables: i64 = self.run(|connection| connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)))?;
+        if found == 0 && tables > 0 {
+            return Err(StoreError::Foreign { path: self.path.display().to_string() });
+        }
         for (at, script) in MIGRATIONS.iter().enumerate().skip(found as usize) {
             let script =
                 format!("BEGIN IMMEDIATE; {script}; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {}; COMMIT;", at + 1);
             self.run(|connection| connection.execute_batch(&script))?;
+        }
+        Ok(())
+    }
+
+    /// Fails when the names of our files no longer lead to the files that we have open: whatever is written to a file that
+    /// was removed or renamed would be gone with the process, and nobody would notice.
+    ///
+    /// # Errors
+    /// [`StoreError::Replaced`].
+    pub fn require_in_place(&self) -> Result<()> {
+        for (tail, ours) in ["", "-wal"].into_iter().zip(&self.ours) {
+            let path = swap::beside(&self.path, tail);
+            let now = std::fs::metadata(&path).ok().map(|metadata| crate::durable::identity(&metadata)); // unreadable is as good as gone
+            match ours.get() {
+                None => ours.set(now),
+                Some(known) if now == Some(known) => {}
+                Some(_) => return Err(StoreError::Replaced { path: path.display().to_string() }),
+            }
         }
         Ok(())
     }
@@ -213,7 +282,7 @@ pub fn open_to_read(path: &Path) -> Result<Store> {
         Ok(connection)
     };
     let connection = open().map_err(|error| classify(path, error))?;
-    let store = Store { connection, path: path.to_owned(), checkpoint_at: Cell::new(0) };
+    let store = Store { connection, path: path.to_owned(), checkpoint_at: Cell::new(0), ours: Default::default() };
     let found: u32 = store.run(|connection| connection.query_row("PRAGMA user_version", [], |row| row.get(0)))?;
     check_version(path, found)?;
     Ok(store)
@@ -274,6 +343,7 @@ impl<'s> Group<'s> {
     /// # Errors
     /// [`StoreError`]; whether the group is in the store is then known only by asking it again.
     pub fn commit(mut self) -> Result<()> {
+        self.store.require_in_place()?;
         self.store.run(|connection| connection.execute_batch("COMMIT"))?;
         self.open = false;
         Ok(())
@@ -305,7 +375,9 @@ fn is_full_beside(path: &Path) -> bool {
 }
 
 fn classify(path: &Path, error: rusqlite::Error) -> StoreError {
-    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, NotADatabase, SystemIoFailure};
+    use rusqlite::ErrorCode::{
+        CannotOpen, DatabaseBusy, DatabaseCorrupt, DatabaseLocked, DiskFull, NotADatabase, PermissionDenied, ReadOnly, SystemIoFailure,
+    };
     // A quota shows itself only as a failed write.
     let is_full = error.sqlite_error_code() == Some(SystemIoFailure) && is_full_beside(path);
     let path = path.display().to_string();
@@ -313,6 +385,7 @@ fn classify(path: &Path, error: rusqlite::Error) -> StoreError {
         _ if is_full => StoreError::Full { path },
         Some(DiskFull) => StoreError::Full { path },
         Some(DatabaseBusy | DatabaseLocked) => StoreError::Busy { path },
+        Some(ReadOnly | CannotOpen | PermissionDenied) => StoreError::ReadOnly { path, what: error.to_string() },
         Some(DatabaseCorrupt | NotADatabase) => StoreError::Damaged { path, what: error.to_string() },
         _ => StoreError::Other { path, source: error },
     }

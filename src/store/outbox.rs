@@ -97,4 +97,12 @@ impl Group<'_> {
         let last_hash = if lines == 0 { on_disk.last_hash } else { head.last_hash };
         self.store.set_head(&Head { last_hash, ..*on_disk }, lines)
     }
+
+    /// Goes on behind a journal as it stands on the disk, of so many lines: for a store that knows less than the journals.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    pub fn adopt_head(&self, on_disk: &Head, lines: u64) -> Result<()> {
+        self.store.set_head(on_disk, lines)
+    }
 }
