@@ -128,6 +128,7 @@ fn work(config: &Arc<Config>, progress: &Arc<Progress>, shutdown: &Shutdown, mut
     loop {
         let result = Ingest::open(Arc::clone(config), Arc::clone(progress), Arc::clone(&shutdown.stop), "daemon", start).and_then(
             |(ingest, recovered)| {
+                progress.pause(None);
                 let mut daemon = Daemon::new(config, progress, shutdown, ingest, recovered);
                 daemon.ingest.raise(&std::mem::take(&mut told))?;
                 daemon.rounds(&mut trouble)?;
@@ -157,7 +158,6 @@ fn work(config: &Arc<Config>, progress: &Arc<Progress>, shutdown: &Shutdown, mut
         wait_for_stop(shutdown, trouble.pause_ms);
         trouble.pause_ms = (trouble.pause_ms * 2).min(PAUSE_MS_MAX);
         start = Start::Again;
-        progress.pause(None);
     }
 }
 
@@ -269,6 +269,7 @@ impl<'d> Daemon<'d> {
     /// Scans the inbox; the drops that are complete, oldest first.
     fn look(&mut self) -> Result<Vec<Drop>, Fatal> {
         self.drain_events();
+        self.ingest.store().require_in_place().map_err(Fatal::from)?; // also where nothing is written for hours
         let scan = self.ingest.spool().scan()?;
         if scan.inbox_changed {
             tracing::warn!(inbox = %self.config.folders.inbox.display(), "the inbox is another folder than before, watching it anew");

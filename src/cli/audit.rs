@@ -3,7 +3,7 @@
 //! Each job gets a verdict: *proven*; *by record only* (its original stayed with its owner, or is gone from the archive by
 //! somebody's hand and only the record speaks); or *broken*. Reads only, and may run beside the daemon.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 
 use clap::Args;
@@ -16,8 +16,8 @@ use crate::ingest::archived_place;
 use crate::journal::{self, Journal, Report, hex};
 use crate::reading::sha256_of;
 use crate::render::console::{self, thousands};
-use crate::store::Store;
 use crate::store::read::PastJob;
+use crate::store::{Store, StoreError, open_to_read};
 
 /// Prove that every row ever dropped is accounted for.
 #[derive(Debug, Args)]
@@ -52,58 +52,176 @@ struct Finding {
 /// Findings listed; all are counted.
 const LISTED: usize = 1000;
 
+/// What was found about everything.
+#[derive(Default)]
+struct Proof {
+    /// Jobs of each verdict.
+    counts: [u64; 3],
+    listed: Vec<Finding>,
+    in_progress: u64,
+    /// Jobs that stand in reports.jsonl and not in the store.
+    unknown: Vec<String>,
+    /// What is wrong with the database itself.
+    faults: Vec<String>,
+    is_all: bool,
+}
+
+impl Proof {
+    fn add(&mut self, finding: Finding) {
+        self.counts[finding.verdict as usize] += 1;
+        if (self.is_all || finding.verdict != Verdict::Proven) && self.listed.len() < LISTED {
+            self.listed.push(finding);
+        }
+    }
+
+    fn holds(&self) -> bool {
+        self.counts[Verdict::Broken as usize] == 0 && self.unknown.is_empty() && self.faults.is_empty()
+    }
+}
+
+/// Faults of the database that are told; there are seldom fewer than many.
+const FAULTS_TOLD: u32 = 20;
+
 impl Audit {
     pub(super) fn run(&self, global: &Global) -> Outcome {
         let config = global.load()?;
-        let store = global.open_store(&config)?;
-        let moment = store.snapshot()?; // journals are read after it: they may have more, never less
-        let head = store.outbox()?.is_empty().then(|| store.head(Journal::Audit)).transpose()?;
-        let rows_held = store.rows_held()?;
-        let mut lines = report_lines(&config)?;
-        let mut counts = [0u64; 3];
-        let mut listed = Vec::new();
-        let mut in_progress = 0u64;
-        store.each_job(|job| {
-            if !job.done {
-                in_progress += 1;
-                lines.remove(&job.job_id.to_string());
-                return Ok(());
-            }
-            let finding = examine(&config, &job, &mut lines, rows_held.get(&job.seq).copied());
-            counts[finding.verdict as usize] += 1;
-            if (self.all || finding.verdict != Verdict::Proven) && listed.len() < LISTED {
-                listed.push(finding);
-            }
-            Ok::<(), Trouble>(())
-        })?;
-        drop(moment);
-        let mut unknown = Vec::new();
-        for job in lines.into_keys() {
-            if store.find_job(&job)?.is_none() {
-                unknown.push(job); // not even one that was committed meanwhile
-            }
-        }
-        let chain = chain(&config, &store, head)?;
-        store.verify()?;
-        let holds = counts[Verdict::Broken as usize] == 0 && unknown.is_empty() && chain["holds"] == true;
-        let told: Vec<Value> = listed
+        let mut proof = Proof { is_all: self.all, ..Proof::default() };
+        let chain = match open(global, &config)? {
+            Ok(store) => prove(&config, &store, &mut proof)?,
+            Err(fault) => prove_nothing(&config, fault, &mut proof)?,
+        };
+        let holds = proof.holds() && chain["holds"] == true;
+        let told: Vec<Value> = proof
+            .listed
             .iter()
             .map(|finding| json!({ "job_id": finding.job_id, "file": finding.file, "verdict": finding.verdict.as_str(), "why": finding.why }))
             .collect();
+        let [proven, by_record, broken] = proof.counts;
         let result = json!({
             "holds": holds,
-            "jobs": { "proven": counts[0], "by_record_only": counts[1], "broken": counts[2], "in_progress": in_progress },
-            "reports_without_job": unknown,
+            "jobs": { "proven": proven, "by_record_only": by_record, "broken": broken, "in_progress": proof.in_progress },
+            "reports_without_job": proof.unknown,
             "audit_chain": chain,
-            "store": "ok",
+            "store": if proof.faults.is_empty() { "ok" } else { "damaged" },
+            "store_faults": proof.faults,
             "findings": told,
         });
         if global.json {
             print_json(&result)?;
         } else {
-            print!("{}", page(&result, &listed));
+            print!("{}", page(&result, &proof.listed));
         }
         Ok(if holds { Exit::Done } else { Exit::Failed })
+    }
+}
+
+/// The store; inside, what is wrong with one that cannot be opened although there are reports of jobs.
+fn open(global: &Global, config: &Config) -> Result<Result<Store, String>, Trouble> {
+    let broken = |error: journal::JournalError| Trouble::environment(error.to_string());
+    let has_content = std::fs::metadata(&config.store.path).is_ok_and(|metadata| metadata.len() > 0);
+    if !has_content && journal::read(&config.folders.logs, Journal::Reports).map_err(broken)?.next().is_some() {
+        let path = config.store.path.display().to_string();
+        return Ok(Err(StoreError::Lost { path }.to_string()));
+    }
+    if !has_content {
+        return global.open_store(config).map(Ok);
+    }
+    global.tell(&format!("root: {}", config.root.display()));
+    match open_to_read(&config.store.path) {
+        Ok(store) => Ok(Ok(store)),
+        Err(error @ (StoreError::Damaged { .. } | StoreError::Foreign { .. })) => Ok(Err(error.to_string())),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Holds every job against what there is of it. A damaged store is read as far as it can be.
+fn prove(config: &Config, store: &Store, proof: &mut Proof) -> Result<Value, Trouble> {
+    proof.faults = store.faults(FAULTS_TOLD);
+    let is_damaged = !proof.faults.is_empty();
+    let moment = store.snapshot()?; // journals are read after it: they may have more, never less
+    let head = match store.outbox().and_then(|lines| lines.is_empty().then(|| store.head(Journal::Audit)).transpose()) {
+        Ok(head) => head,
+        Err(_) if is_damaged => None,
+        Err(error) => return Err(error.into()),
+    };
+    let held = match store.rows_held() {
+        Ok(held) => Held::Whole(held),
+        Err(_) if is_damaged => Held::InPart(store.rows_held_in_history().ok()), // the faults are told already
+        Err(error) => return Err(error.into()),
+    };
+    let mut lines = report_lines(config)?;
+    let mut examine_one = |job: PastJob| {
+        if job.done {
+            let finding = examine(config, &job, &mut lines, held.of(store, job.seq));
+            proof.add(finding);
+        } else {
+            proof.in_progress += 1;
+            lines.remove(&job.job_id.to_string());
+        }
+        Ok::<(), Trouble>(())
+    };
+    if is_damaged {
+        store.each_readable_job(&mut examine_one)?;
+    } else {
+        store.each_job(&mut examine_one)?;
+    }
+    drop(moment);
+    let mut unreadable = Vec::new();
+    for job in lines.into_keys() {
+        match store.find_job(&job) {
+            Ok(Some(_)) if !is_damaged => {} // committed meanwhile
+            Ok(None) if !is_damaged => proof.unknown.push(job),
+            Err(error) if !is_damaged => return Err(error.into()),
+            _ => unreadable.push(job),
+        }
+    }
+    tell_unreadable(config, &unreadable, "the store cannot be read where this job stands", proof)?;
+    chain(config, store, head)
+}
+/// Without a store nothing can be proven: every job that the journals tell of is named.
+fn prove_nothing(config: &Config, fault: String, proof: &mut Proof) -> Result<Value, Trouble> {
+    let jobs: Vec<String> = report_lines(config)?.into_keys().collect();
+    tell_unreadable(config, &jobs, "the store cannot be read", proof)?;
+    proof.faults = vec![fault];
+    let broken = |error: journal::JournalError| Trouble::environment(error.to_string());
+    let records = journal::read(&config.folders.logs, Journal::Audit).map_err(broken)?;
+    Ok(chain_told(&journal::verify_chain(records, None).map_err(broken)?, None))
+}
+
+/// Jobs of which only the journals tell, with their files, in the order of the journal.
+fn tell_unreadable(config: &Config, jobs: &[String], why: &str, proof: &mut Proof) -> Result<(), Trouble> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let jobs: HashSet<&str> = jobs.iter().map(String::as_str).collect();
+    let broken = |error: journal::JournalError| Trouble::environment(error.to_string());
+    for record in journal::read(&config.folders.logs, Journal::Reports).map_err(broken)? {
+        let Ok(line) = serde_json::from_slice::<Value>(&record.map_err(broken)?.bytes) else { continue };
+        let text = |key: &str| line[key].as_str().unwrap_or_default().to_owned();
+        if jobs.contains(text("job_id").as_str()) {
+            proof.add(Finding { job_id: text("job_id"), file: text("file"), verdict: Verdict::Broken, why: vec![why.to_owned()] });
+        }
+    }
+    Ok(())
+}
+
+/// What the store holds of each job: first rows of people, and later rows.
+enum Held {
+    Whole(HashMap<i64, (u64, u64)>),
+    /// Of a damaged store: what the history tells, if that can be read; leads are asked for job by job.
+    InPart(Option<HashMap<i64, (u64, u64)>>),
+}
+
+impl Held {
+    /// None where it cannot be read.
+    fn of(&self, store: &Store, seq: i64) -> Option<(u64, u64)> {
+        match self {
+            Self::Whole(held) => Some(held.get(&seq).copied().unwrap_or_default()),
+            Self::InPart(history) => {
+                let (first, later) = history.as_ref()?.get(&seq).copied().unwrap_or_default();
+                Some((first + store.leads_held_of(seq).ok()?, later))
+            }
+        }
     }
 }
 
@@ -144,8 +262,12 @@ fn examine(config: &Config, job: &PastJob, lines: &mut HashMap<String, (u32, [u8
         why.push(format!("its rows do not add up: {rows:?}"));
     }
     let expected = if report.dry_run { (0, 0) } else { (rows.accepted_new, rows.accepted_updated) };
-    if job.leads_kept && held.unwrap_or((0, 0)) != expected {
-        why.push(format!("the store holds {:?} rows of it (new, known), its report says {expected:?}", held.unwrap_or((0, 0))));
+    match held {
+        Some(held) if job.leads_kept && held != expected => {
+            why.push(format!("the store holds {held:?} rows of it (new, known), its report says {expected:?}"));
+        }
+        None if job.leads_kept && expected != (0, 0) => why.push("its leads cannot be read from the store".to_owned()),
+        _ => {}
     }
     match archived(config, job) {
         Ok(None) => by_record = Some("its original stayed with its owner".to_owned()),
@@ -179,8 +301,12 @@ fn chain(config: &Config, store: &Store, head: Option<journal::Head>) -> Result<
     // An entry may have come in since the head was looked at: then only the chain itself is held against it.
     let head = head.filter(|head| store.head(Journal::Audit).is_ok_and(|now| now == *head));
     let verdict = journal::verify_chain(records, head.as_ref()).map_err(broken)?;
+    Ok(chain_told(&verdict, head.as_ref()))
+}
+
+fn chain_told(verdict: &journal::ChainVerdict, head: Option<&journal::Head>) -> Value {
     let faults: Vec<String> = verdict.faults.iter().map(ToString::to_string).collect();
-    Ok(json!({ "holds": verdict.holds(), "lines": verdict.lines, "faults": faults, "last": head.map(|head| hex(&head.last_hash)) }))
+    json!({ "holds": verdict.holds(), "lines": verdict.lines, "faults": faults, "last": head.map(|head| hex(&head.last_hash)) })
 }
 
 fn page(result: &Value, listed: &[Finding]) -> String {
@@ -198,6 +324,9 @@ fn page(result: &Value, listed: &[Finding]) -> String {
     for fault in chain["faults"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         page += &format!("             {fault}\n");
     }
+    for fault in result["store_faults"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        page += &format!("store        {fault}\n");
+    }
     for job in result["reports_without_job"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         page += &format!("unknown      reports.jsonl has a line of job {job}, which the store does not know\n");
     }
@@ -206,5 +335,13 @@ fn page(result: &Value, listed: &[Finding]) -> String {
             listed.iter().map(|f| vec![f.verdict.as_str().to_owned(), f.job_id.clone(), f.file.clone(), f.why.join("; ")]).collect();
         page += &format!("\n{}", console::table(&["VERDICT", "JOB", "FILE", "WHY"], &rows));
     }
-    page + if result["holds"] == true { "\nEverything holds.\n" } else { "\nSOMETHING IS BROKEN: see above.\n" }
+    let is_job = |line: &Value| line.as_str().is_some_and(|job| uuid::Uuid::parse_str(job).is_ok());
+    let is_rebuildable = result["store"] != "ok" || result["reports_without_job"].as_array().is_some_and(|jobs| jobs.iter().any(is_job));
+    page + match (result["holds"] == true, is_rebuildable) {
+        (true, _) => "\nEverything holds.\n",
+        (false, false) => "\nSOMETHING IS BROKEN: see above.\n",
+        (false, true) => {
+            "\nSOMETHING IS BROKEN: see above. The journals and the archive know more than the store: stop the daemon and run `valhalla rebuild`.\n"
+        }
+    }
 }

@@ -282,6 +282,23 @@ impl Store {
         Ok(found.into_iter().next())
     }
 
+    /// Calls `each` with every job that can be read, one by one; how many cannot. For a damaged store.
+    ///
+    /// # Errors
+    /// What `each` returned.
+    pub fn each_readable_job<E>(&self, mut each: impl FnMut(PastJob) -> std::result::Result<(), E>) -> std::result::Result<u64, E> {
+        let (mut after, mut unreadable) = (0, 0);
+        let last = self.last_seq().unwrap_or(0); // not even that: then there is nothing to go by
+        while after < last {
+            after += 1;
+            match self.past_jobs("seq = ?1", params![after]) {
+                Ok(jobs) => jobs.into_iter().try_for_each(&mut each)?,
+                Err(_) => unreadable += 1,
+            }
+        }
+        Ok(unreadable)
+    }
+
     fn past_jobs(&self, condition: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<PastJob>> {
         let sql = format!("SELECT seq, job_id, parent, state, sha256, moves, report, leads_kept FROM jobs WHERE {condition}");
         self.run(|connection| {
@@ -340,30 +357,74 @@ impl Store {
         })
     }
 
-    /// What the store holds of a job, counted from the leads themselves: first rows of people, and later rows.
+    /// What the store holds of each job, counted from the leads themselves: first rows of people, and later rows.
     ///
     /// # Errors
     /// [`StoreError`](super::StoreError).
     pub fn rows_held(&self) -> Result<HashMap<i64, (u64, u64)>> {
+        let mut held = self.rows_held_in_history()?;
+        self.run(|connection| {
+            let mut statement = connection.prepare("SELECT job, count(*) FROM leads WHERE accepted = 1 GROUP BY job")?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                held.entry(row.get(0)?).or_default().0 += row.get::<_, i64>(1)?.unsigned_abs();
+            }
+            Ok(())
+        })?;
+        Ok(held)
+    }
+
+    /// The same of people with several rows only, all of which are in the history.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    pub fn rows_held_in_history(&self) -> Result<HashMap<i64, (u64, u64)>> {
         self.run(|connection| {
             let mut held: HashMap<i64, (u64, u64)> = HashMap::new();
-            let mut add = |sql: &str, first: bool| -> rusqlite::Result<()> {
-                let mut statement = connection.prepare(sql)?;
-                let mut rows = statement.query([])?;
-                while let Some(row) = rows.next()? {
-                    let (job, count): (i64, i64) = (row.get(0)?, row.get(1)?);
-                    let entry = held.entry(job).or_default();
-                    if first { entry.0 += count.unsigned_abs() } else { entry.1 += count.unsigned_abs() }
-                }
-                Ok(())
-            };
-            add("SELECT job, count(*) FROM leads WHERE accepted = 1 GROUP BY job", true)?;
-            add("SELECT first, count(*) FROM (SELECT min(job) first FROM history GROUP BY lead) GROUP BY first", true)?;
-            add(
-                "SELECT job, count(*) FROM history h WHERE job > (SELECT min(job) FROM history g WHERE g.lead = h.lead) GROUP BY job",
-                false,
-            )?;
+            let sql = "SELECT job, sum(first), sum(NOT first) FROM (
+                SELECT h.job job, h.job = (SELECT min(g.job) FROM history g WHERE g.lead = h.lead) first FROM history h) GROUP BY job";
+            let mut statement = connection.prepare(sql)?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                held.insert(row.get(0)?, (row.get::<_, i64>(1)?.unsigned_abs(), row.get::<_, i64>(2)?.unsigned_abs()));
+            }
             Ok(held)
         })
+    }
+
+    /// The same of one job and of people with one row, for a store of which not everything can be read.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError) when a lead of this job cannot be read.
+    pub fn leads_held_of(&self, seq: i64) -> Result<u64> {
+        let sql = "SELECT count(*), count(email) FROM leads WHERE job = ?1 AND accepted = 1";
+        self.run(|c| c.prepare_cached(sql)?.query_row([seq], |row| row.get::<_, i64>(0))).map(i64::unsigned_abs)
+    }
+
+    /// What is wrong with the database itself, with the tables it concerns: at most `limit` faults, none in a sound one.
+    /// Reads all of it.
+    pub fn faults(&self, limit: u32) -> Vec<String> {
+        let checked = self.run(|connection| {
+            let mut statement = connection.prepare(&format!("PRAGMA integrity_check({limit})"))?;
+            let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+            rows.collect::<rusqlite::Result<Vec<String>>>()
+        });
+        match checked {
+            Ok(lines) => lines.into_iter().filter(|line| line != "ok").flat_map(|line| self.fault_told(&line)).collect(),
+            Err(error) => vec![error.to_string()],
+        }
+    }
+
+    /// The lines of a fault, each with the name of its tree: `Tree 9 page 12: …` is of little use to anybody.
+    fn fault_told(&self, fault: &str) -> Vec<String> {
+        let told = |line: &str| {
+            let number = line.strip_prefix("Tree ").and_then(|rest| rest.split(' ').next()).and_then(|number| number.parse::<i64>().ok());
+            let name = number.and_then(|root| {
+                let sql = "SELECT type || ' ' || name FROM sqlite_master WHERE rootpage = ?1";
+                self.run(|c| c.prepare_cached(sql)?.query_row([root], |row| row.get::<_, String>(0)).optional()).ok().flatten() // the names may be what is damaged
+            });
+            name.map_or_else(|| line.to_owned(), |name| format!("{name}: {line}"))
+        };
+        fault.lines().filter(|line| !line.starts_with("***")).map(told).collect()
     }
 }

@@ -44,12 +44,19 @@ pub fn replace(path: &Path, new: &Path, kept: &Path) -> Result<bool> {
     File::open(new).and_then(|file| file.sync_all()).map_err(at)?;
     let had_one = fs::metadata(path).is_ok();
     if had_one {
-        settle(path)?;
+        // Both get their second names first: whoever opens a damaged database may throw its log away.
+        let kept_wal = beside(kept, "-wal");
         keep(path, kept).map_err(at)?;
-    }
-    let wal = beside(path, "-wal");
-    if fs::metadata(&wal).is_ok_and(|metadata| metadata.len() > 0) {
-        keep(&wal, &beside(kept, "-wal")).map_err(at)?; // of a damaged store: it could not be moved into it
+        if beside(path, "-wal").exists() {
+            keep(&beside(path, "-wal"), &kept_wal).map_err(at)?;
+        }
+        if let Err(error) = settle(path) {
+            discard(kept)?;
+            return Err(error);
+        }
+        if fs::metadata(&kept_wal).is_ok_and(|metadata| metadata.len() == 0) {
+            fs::remove_file(&kept_wal).map_err(at)?; // all of it is in the database by now
+        }
     }
     let dir = path.parent().unwrap_or(Path::new("."));
     durable::sync_dir(dir).map_err(at)?;
