@@ -145,14 +145,14 @@ fn prove(config: &Config, store: &Store, proof: &mut Proof) -> Result<Value, Tro
         Err(error) => return Err(error.into()),
     };
     let held = match store.rows_held() {
-        Ok(held) => Held::Whole(held),
-        Err(_) if is_damaged => Held::InPart(store.rows_held_in_history().ok()), // the faults are told already
+        Ok(held) => held,
+        Err(_) if is_damaged => store.rows_held_readable(), // the faults are told already
         Err(error) => return Err(error.into()),
     };
     let mut lines = report_lines(config)?;
     let mut examine_one = |job: PastJob| {
         if job.done {
-            let finding = examine(config, &job, &mut lines, held.of(store, job.seq));
+            let finding = examine(config, &job, &mut lines, held.get(&job.seq).copied().unwrap_or_default());
             proof.add(finding);
         } else {
             proof.in_progress += 1;
@@ -205,26 +205,6 @@ fn tell_unreadable(config: &Config, jobs: &[String], why: &str, proof: &mut Proo
     Ok(())
 }
 
-/// What the store holds of each job: first rows of people, and later rows.
-enum Held {
-    Whole(HashMap<i64, (u64, u64)>),
-    /// Of a damaged store: what the history tells, if that can be read; leads are asked for job by job.
-    InPart(Option<HashMap<i64, (u64, u64)>>),
-}
-
-impl Held {
-    /// None where it cannot be read.
-    fn of(&self, store: &Store, seq: i64) -> Option<(u64, u64)> {
-        match self {
-            Self::Whole(held) => Some(held.get(&seq).copied().unwrap_or_default()),
-            Self::InPart(history) => {
-                let (first, later) = history.as_ref()?.get(&seq).copied().unwrap_or_default();
-                Some((first + store.leads_held_of(seq).ok()?, later))
-            }
-        }
-    }
-}
-
 /// How often each job's line stands in `reports.jsonl`, and the hash of it.
 fn report_lines(config: &Config) -> Result<HashMap<String, (u32, [u8; 32])>, Trouble> {
     let broken = |error: journal::JournalError| Trouble::environment(error.to_string());
@@ -243,7 +223,7 @@ fn report_lines(config: &Config) -> Result<HashMap<String, (u32, [u8; 32])>, Tro
 }
 
 /// Holds one job's record against its journal line, the leads in the store and the archived original.
-fn examine(config: &Config, job: &PastJob, lines: &mut HashMap<String, (u32, [u8; 32])>, held: Option<(u64, u64)>) -> Finding {
+fn examine(config: &Config, job: &PastJob, lines: &mut HashMap<String, (u32, [u8; 32])>, held: (u64, u64)) -> Finding {
     let job_id = job.job_id.to_string();
     let (mut why, mut by_record) = (Vec::new(), None);
     let report: Option<Report> = serde_json::from_str(&job.report).ok();
@@ -262,12 +242,8 @@ fn examine(config: &Config, job: &PastJob, lines: &mut HashMap<String, (u32, [u8
         why.push(format!("its rows do not add up: {rows:?}"));
     }
     let expected = if report.dry_run { (0, 0) } else { (rows.accepted_new, rows.accepted_updated) };
-    match held {
-        Some(held) if job.leads_kept && held != expected => {
-            why.push(format!("the store holds {held:?} rows of it (new, known), its report says {expected:?}"));
-        }
-        None if job.leads_kept && expected != (0, 0) => why.push("its leads cannot be read from the store".to_owned()),
-        _ => {}
+    if job.leads_kept && held != expected {
+        why.push(format!("the store holds {held:?} rows of it (new, known), its report says {expected:?}"));
     }
     match archived(config, job) {
         Ok(None) => by_record = Some("its original stayed with its owner".to_owned()),

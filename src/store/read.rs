@@ -375,10 +375,7 @@ impl Store {
     }
 
     /// The same of people with several rows only, all of which are in the history.
-    ///
-    /// # Errors
-    /// [`StoreError`](super::StoreError).
-    pub fn rows_held_in_history(&self) -> Result<HashMap<i64, (u64, u64)>> {
+    fn rows_held_in_history(&self) -> Result<HashMap<i64, (u64, u64)>> {
         self.run(|connection| {
             let mut held: HashMap<i64, (u64, u64)> = HashMap::new();
             let sql = "SELECT job, sum(first), sum(NOT first) FROM (
@@ -392,13 +389,33 @@ impl Store {
         })
     }
 
-    /// The same of one job and of people with one row, for a store of which not everything can be read.
-    ///
-    /// # Errors
-    /// [`StoreError`](super::StoreError) when a lead of this job cannot be read.
-    pub fn leads_held_of(&self, seq: i64) -> Result<u64> {
-        let sql = "SELECT count(*), count(email) FROM leads WHERE job = ?1 AND accepted = 1";
-        self.run(|c| c.prepare_cached(sql)?.query_row([seq], |row| row.get::<_, i64>(0))).map(i64::unsigned_abs)
+    /// The same as far as it can be read, for a damaged store: what lies on damaged pages is not counted.
+    pub fn rows_held_readable(&self) -> HashMap<i64, (u64, u64)> {
+        let mut held = self.rows_held_in_history().unwrap_or_default(); // what is lost shows as missing
+        let last = |sql: &str| self.run(|c| c.query_row(sql, [], |row| row.get::<_, i64>(0)));
+        let last = last("SELECT coalesce(max(id), 0) FROM leads").or_else(|_| last("SELECT coalesce(max(lead), 0) FROM lead_keys"));
+        let mut ranges = vec![(1, last.unwrap_or(0))];
+        while let Some((first, last)) = ranges.pop() {
+            match self.leads_in(first, last) {
+                Ok(found) => found.into_iter().for_each(|(job, leads)| held.entry(job).or_default().0 += leads),
+                Err(_) if first < last => {
+                    let middle = first + (last - first) / 2;
+                    ranges.extend([(first, middle), (middle + 1, last)]);
+                }
+                Err(_) => {} // this very lead
+            }
+        }
+        held
+    }
+
+    /// People with one row in a range of ids, by job.
+    fn leads_in(&self, first: i64, last: i64) -> Result<Vec<(i64, u64)>> {
+        let sql = "SELECT job, count(*) FROM leads WHERE id BETWEEN ?1 AND ?2 AND accepted = 1 GROUP BY job";
+        self.run(|connection| {
+            let mut statement = connection.prepare_cached(sql)?;
+            let rows = statement.query_map([first, last], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
+            rows.collect()
+        })
     }
 
     /// What is wrong with the database itself, with the tables it concerns: at most `limit` faults, none in a sound one.
