@@ -136,6 +136,20 @@ fn a_damaged_page_of_leads_names_the_files_whose_leads_it_holds() {
 }
 
 #[test]
+fn a_changed_letter_shows_when_the_files_are_read_again() {
+    let (root, leads) = with_three_files();
+    let path = root.path("valhalla.db");
+    root.run(&["rebuild", "--dry-run"]).exits(0);
+    let bytes = fs::read(&path).expect("database");
+    let letters: Vec<usize> = memchr::memmem::find_iter(&bytes, b"Hal Ude").collect();
+    letters.iter().for_each(|at| overwrite(&path, *at, b"Hel"));
+    assert_ne!(root.leads(), leads);
+    let compared = root.run(&["rebuild", "--dry-run", "--json"]).exits(1).json();
+    assert_eq!((&compared["leads_unlike_store"], &compared["complete"]), (&1.into(), &true.into()), "{compared}");
+    rebuilds_to(&root, &leads);
+}
+
+#[test]
 fn a_damaged_index_is_found_by_the_audit() {
     let (root, leads) = with_three_files();
     let path = root.path("valhalla.db");

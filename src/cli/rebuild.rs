@@ -12,6 +12,7 @@ use crate::ingest::rebuild::{self, Course, Rebuilt, Wishes};
 use crate::lock::RootLock;
 use crate::logging;
 use crate::render::console::{self, thousands};
+use crate::render::words::counted;
 
 /// Make the store anew from the archived originals and the journals.
 #[derive(Debug, Args)]
@@ -20,7 +21,7 @@ use crate::render::console::{self, thousands};
 leads, jobs and what was resolved come out as they were. The old store is kept beside the new one. Stop the daemon first.
 
 What cannot be rebuilt is listed, and the exit code is 1: an original that is missing, or that stayed with its owner.
-If the store in place is sound and holds more, it stays in charge. --dry-run builds and compares, and changes nothing.
+If the store in place is sound and holds more, it stays in charge. --dry-run builds, compares with the store in place lead by lead, and changes nothing.
 
 Examples:
   valhalla rebuild
@@ -54,7 +55,7 @@ impl Rebuild {
         } else {
             print!("{}", page(&rebuilt, global.dry_run));
         }
-        Ok(if rebuilt.is_complete() { Exit::Done } else { Exit::Failed })
+        Ok(if rebuilt.holds() { Exit::Done } else { Exit::Failed })
     }
 }
 
@@ -84,6 +85,7 @@ fn told(rebuilt: &Rebuilt) -> Value {
         "in_charge": rebuilt.in_charge,
         "jobs": { "total": rebuilt.jobs, "read_again": rebuilt.reread, "without_rows": rebuilt.without_rows, "under_todays_rules": rebuilt.under_todays_rules },
         "leads": rebuilt.leads,
+        "leads_unlike_store": rebuilt.unlike,
         "problems": problems,
         "problems_not_listed": rebuilt.more,
         "old_store": rebuilt.kept.as_ref().map(|kept| kept.display().to_string()),
@@ -99,6 +101,12 @@ fn page(rebuilt: &Rebuilt, is_dry: bool) -> String {
         thousands(rebuilt.without_rows),
         thousands(rebuilt.leads)
     );
+    if let Some(unlike) = rebuilt.unlike {
+        page += &match unlike {
+            0 => "store      its leads are what the files say\n".to_owned(),
+            leads => format!("store      {} NOT WHAT THE FILES SAY\n", counted(leads, "lead is", "leads are")),
+        };
+    }
     if let Some(kept) = &rebuilt.kept {
         page += &format!("old store  {}\n", kept.display());
     }

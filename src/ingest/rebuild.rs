@@ -36,7 +36,8 @@ use crate::progress::Progress;
 use crate::reading::{look_of, sha256_of};
 use crate::render::receipt::{self, Facts};
 use crate::store::jobs::{JobRecord, RowList};
-use crate::store::{Group, Store, open_to_read, swap};
+use crate::store::read::{LeadQuery, StoredLead};
+use crate::store::{Group, Store, StoreError, open_to_read, swap};
 
 /// Jobs that become durable together, and bytes of their files.
 const BATCH_JOBS: usize = 256;
@@ -81,6 +82,8 @@ pub struct Rebuilt {
     pub under_todays_rules: u64,
     /// Leads in the new store.
     pub leads: u64,
+    /// After a dry run: leads of the store in place that are not what the files say; none where it cannot be read.
+    pub unlike: Option<u64>,
     /// What is not as it was; at most a thousand.
     pub problems: Vec<Problem>,
     /// Problems beyond those listed.
@@ -132,6 +135,12 @@ impl Rebuilt {
         self.problems.is_empty()
     }
 
+    /// Whether nothing was found wrong, neither with what could be rebuilt nor with the store in place.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.is_complete() && self.unlike.is_none_or(|leads| leads == 0)
+    }
+
     fn tell(&mut self, past: Option<&Past>, kind: ProblemKind, why: String) {
         let file = past.map_or(String::new(), |past| past.report.file.clone());
         self.list(Problem { job_id: past.map(|past| past.job_id), file, kind, why });
@@ -154,7 +163,9 @@ pub fn rebuild(config: &Arc<Config>, wishes: &Wishes, tell: &mut dyn FnMut(Cours
     let built = build(config, wishes, &new, &scratch, tell);
     clear(&scratch)?;
     let mut rebuilt = built.inspect_err(|_| drop(swap::discard(&new)))?; // the first error is the one that matters
-    if !wishes.dry_run {
+    if wishes.dry_run {
+        rebuilt.unlike = leads_unlike(&config.store.path, &new, rebuilt.leads);
+    } else {
         rebuilt.refused = reason_to_keep_the_old(config, wishes, &rebuilt);
     }
     if wishes.dry_run || rebuilt.refused.is_some() {
@@ -666,6 +677,24 @@ fn as_of_then(base: &Config, settings: &str) -> Option<Known> {
             None
         }
     }
+}
+
+/// How many leads of the store in place are others than those that were rebuilt, or are missing in one of the two: what
+/// `SQLite` cannot find, a changed letter in a cell, shows here. None where there is no store that can be read.
+fn leads_unlike(path: &Path, new: &Path, leads: u64) -> Option<u64> {
+    let (old, new) = (open_to_read(path).ok()?, open_to_read(new).ok()?); // damaged: `audit` tells
+    let told = |stored: &StoredLead| {
+        let (lead, arms) = (stored.lead(), &stored.arms);
+        format!("{lead:?} {} {} {} {} {arms:?} {}", stored.job_id, stored.ingested_at_ms, stored.score, stored.tier, stored.accepted)
+    };
+    let (mut same, mut other) = (0, 0);
+    let compared = old.leads(&LeadQuery::default(), |stored| {
+        let twin = new.lead(&stored.lead().lead_id.to_string())?;
+        let is_same = twin.is_some_and(|twin| told(&twin) == told(&stored));
+        (same, other) = (same + u64::from(is_same), other + u64::from(!is_same));
+        Ok::<(), StoreError>(())
+    });
+    compared.ok().map(|()| other.max(leads.saturating_sub(same)))
 }
 
 /// Why the old store stays in charge: it is sound, and the new one holds less.
