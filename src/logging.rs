@@ -51,6 +51,27 @@ pub fn start(console: config::LogLevel, file: Option<(&Path, &config::Log)>) -> 
     Ok(LogGuard(guard))
 }
 
+/// Tells where the program failed, and not in which words: they may quote a cell, as in "byte index 3 is not a char
+/// boundary; it is inside 'ö' of …". Words that were compiled in are told.
+pub fn withhold_panic_words() {
+    std::panic::set_hook(Box::new(|panic| {
+        let thread = std::thread::current();
+        let place = panic.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+        let compiled_in = panic.payload().downcast_ref::<&'static str>().copied();
+        let words = compiled_in.unwrap_or("(its words are withheld, they may quote a file)");
+        let told = format!("thread '{}' panicked at {place}: {words}", thread.name().unwrap_or("without a name"));
+        if tracing::dispatcher::has_been_set() {
+            tracing::error!("{told}");
+        } else {
+            let _ = writeln!(io::stderr(), "{told}"); // nowhere left to say that stderr is closed
+        }
+        let trace = std::backtrace::Backtrace::capture();
+        if trace.status() == std::backtrace::BacktraceStatus::Captured {
+            let _ = writeln!(io::stderr(), "{trace}"); // names of functions only
+        }
+    }));
+}
+
 /// `valhalla.log`, moved to `valhalla.log.1` … when it has grown too large; so many are kept.
 #[derive(Debug)]
 struct RotatedFile {
