@@ -361,18 +361,22 @@ impl Decoder {
             out.extend_from_slice(rest);
             return;
         };
+        let mut end = out.len(); // of the text; behind it is room, which a file of nothing but damage does not clear again and again
         loop {
-            let start = out.len();
             // The bound is absent only where it overflows, which a piece in memory cannot make it do.
             let room = decoder.max_utf8_buffer_length_without_replacement(rest.len()).unwrap_or(rest.len());
-            out.resize(start + room.min(PIECE), 0);
-            let (result, read, written) = decoder.decode_to_utf8_without_replacement(rest, &mut out[start..], last);
-            out.truncate(start + written);
+            out.resize(out.len().max(end + room.min(PIECE) + 1), 0);
+            let (result, read, written) = decoder.decode_to_utf8_without_replacement(rest, &mut out[end..], last);
+            end += written;
             rest = &rest[read..];
             match result {
-                DecoderResult::InputEmpty => return,
+                DecoderResult::InputEmpty => return out.truncate(end),
                 DecoderResult::OutputFull => {}
-                DecoderResult::Malformed(..) => out.push(MALFORMED),
+                DecoderResult::Malformed(..) => {
+                    out.resize(out.len().max(end + 1), 0);
+                    out[end] = MALFORMED;
+                    end += 1;
+                }
             }
         }
     }
@@ -381,7 +385,7 @@ impl Decoder {
 /// What is not valid in the encoding.
 const MALFORMED: u8 = 0xff;
 
-/// Room made at once, so that a file of nothing but damage does not clear the same room again and again.
+/// Room made at once.
 const PIECE: usize = 16 * 1024;
 
 #[cfg(test)]

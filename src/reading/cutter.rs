@@ -19,6 +19,15 @@ pub(crate) struct Cutting {
     pub chunk_bytes: usize,
 }
 
+/// Lines of one chunk at most. A row of two bytes is rejected with a hundred: what comes of a chunk must fit in memory, too.
+const CHUNK_LINES: usize = 16 * 1024;
+
+/// Where so many lines end, or all of the text when it has fewer. CR LF counts twice: this is no more than a bound.
+fn upto_lines(text: &[u8], lines: usize) -> usize {
+    let count = memchr::memchr_iter(b'\n', text).count() + memchr::memchr_iter(b'\r', text).count();
+    if count <= lines { text.len() } else { memchr::memchr2_iter(b'\n', b'\r', text).nth(lines).map_or(text.len(), |at| at + 1) }
+}
+
 /// Reads on and cuts at record ends.
 #[derive(Debug)]
 pub(crate) struct Cutter<R> {
@@ -52,19 +61,19 @@ impl<R: Read> Cutter<R> {
     /// What the reader said.
     pub(crate) fn next(&mut self) -> io::Result<Option<Chunk>> {
         self.skip_header()?;
-        let mut window = self.cutting.chunk_bytes;
+        let (mut window, mut lines) = (self.cutting.chunk_bytes, CHUNK_LINES);
         loop {
             self.read_up_to(window)?;
             if self.buffer.is_empty() {
                 return Ok(None);
             }
-            let upto = self.buffer.len().min(window);
+            let upto = upto_lines(&self.buffer[..self.buffer.len().min(window)], lines);
             let at_end = self.at_end && upto == self.buffer.len();
             match split::cut(&self.buffer[..upto], &self.cutting.table, self.cutting.record_bytes, at_end) {
                 Cut::Records(length) => return Ok(Some(Chunk::Records(self.take(length)))),
                 Cut::Oversize => return self.skip_line().map(Some),
                 Cut::TableEnd(_) => return self.skip_beyond().map(Some),
-                Cut::More => window *= 2,
+                Cut::More => (window, lines) = (window * 2, lines * 2),
             }
         }
     }
