@@ -8,6 +8,7 @@ mod talk;
 use std::collections::{HashMap, HashSet};
 use std::fs::OpenOptions;
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -529,7 +530,7 @@ pub fn replay(ingest: &mut Ingest, job: &str, rules: Option<&str>) -> Result<Res
     };
     let archived = ingest.spool().path(&place);
     if !archived.exists() {
-        return Ok(Err(format!("{} is no longer in the archive", archived.display())));
+        return Ok(Err(format!("{} is no longer in the archive", display_name(&archived))));
     }
     let job = ingest.job_of_replay(&report, &archived)?;
     Ok(match ingest.run(&[job])?.pop() {
@@ -554,7 +555,8 @@ fn write_status(config: &Config, progress: &Progress, waiting: u64) {
 
 /// Writes a text over an older one without asking for more room than that has; what is longer goes, what is shorter is filled up.
 fn overwrite(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).open(path)?;
+    // Neither a link is followed nor a pipe waited for, should somebody have put one there.
+    let mut file = OpenOptions::new().write(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)?;
     let room = usize::try_from(file.metadata()?.len()).unwrap_or(0);
     let line: String = text.trim_end().chars().take(room.saturating_sub(1)).collect();
     write!(file, "{line:width$}", width = room.saturating_sub(1))

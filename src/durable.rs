@@ -7,11 +7,11 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Component, Path};
+use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, linkat, openat, renameat, renameat_with, statat, unlinkat};
+use rustix::fs::{AtFlags, CWD, RenameFlags, linkat, renameat, renameat_with, statat, unlinkat};
 use rustix::io::Errno;
 
 /// Makes a folder's own entries durable: what was created in, renamed into or removed from it.
@@ -68,25 +68,6 @@ pub fn rename_noreplace_at(from_dir: impl AsFd, from: &Path, to_dir: impl AsFd, 
     }
 }
 
-/// Opens the folder `below` under `dir` without following a single symbolic link on the way.
-///
-/// Whoever may write into a shared folder could otherwise swap a subfolder for a link and lead a rename elsewhere.
-///
-/// # Errors
-/// `NotFound` when it is not there, `InvalidInput` for a path that is absolute or climbs, else what the system said
-/// (`ENOTDIR` or `ELOOP` when a component is no folder).
-pub fn open_dir_beneath(dir: &Path, below: &Path) -> io::Result<OwnedFd> {
-    let mut folder = openat(CWD, dir, OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
-    for component in below.components() {
-        let Component::Normal(name) = component else {
-            return Err(io::ErrorKind::InvalidInput.into());
-        };
-        let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        folder = openat(&folder, Path::new(name), flags, Mode::empty())?;
-    }
-    Ok(folder)
-}
-
 /// Renames, replacing what stands at `to` in one step.
 ///
 /// # Errors
@@ -107,7 +88,11 @@ pub fn replace_file(path: &Path, content: &[u8], mode: u32, sync: Sync) -> io::R
     name.push(path.file_name().unwrap_or_default());
     name.push(".new");
     let staged = dir.join(name);
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&staged)?;
+    match std::fs::remove_file(&staged) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {} // a torso, or a link by which somebody else's file would have been overwritten
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&staged)?;
     let written = file.write_all(content).and_then(|()| match sync {
         Sync::Yes => file.sync_all(),
         Sync::No => Ok(()),

@@ -138,6 +138,8 @@ pub struct Job {
     replays: Option<Uuid>,
     /// When it began, for a job of the past that a rebuild reads again; none for every other.
     then_ms: Option<i64>,
+    /// What was claimed: another file in its place is not read. Unknown after a restart.
+    seen: Option<Look>,
 }
 
 /// What became of a drop in this round.
@@ -325,7 +327,7 @@ impl Ingest {
             match self.spool.claim(Uuid::now_v7(), drop) {
                 Ok(Some(claim)) => {
                     bytes += drop.look.size;
-                    claimed.jobs.push(self.job_of_claim(claim, drop.kind));
+                    claimed.jobs.push(Job { seen: Some(drop.look), ..self.job_of_claim(claim, drop.kind) });
                 }
                 Ok(None) => {}
                 Err(error @ SpoolError::OutOfSpace { .. }) if claimed.jobs.is_empty() => return Err(error.into()),
@@ -385,6 +387,7 @@ impl Ingest {
             dry_run: self.config.mode.is_dry_run(),
             replays: None,
             then_ms: None,
+            seen: None,
             claim,
         }
     }
@@ -454,8 +457,9 @@ impl Ingest {
             let error = FileError::new("not_a_csv", what, "In that program choose File > Export To > CSV and drop that");
             return Ok(self.fail(group, &begun, &error, None)?);
         }
-        let mut file = match SourceFile::open(&job.path, &rules) {
+        let mut file = match self.open_drop(job, &rules) {
             Ok(file) => file,
+            Err(Unopened::Replaced) => return Err(Hitch::Waits(Wait::Changed)),
             Err(Unopened::Gone) => return Err(Hitch::Waits(Wait::Gone)),
             Err(Unopened::Unreadable(error)) => return Ok(self.fail(group, &begun, &error, None)?),
             Err(Unopened::Machine(source)) => return Err(unreadable(source)),
@@ -798,6 +802,18 @@ impl Ingest {
     pub fn rules_for(&self, source: Option<&str>) -> Arc<Rules> {
         let own = source.and_then(|name| self.rules.get(&*cells::standard_source(name)));
         Arc::clone(own.unwrap_or_else(|| &self.rules[EVERY_OTHER]))
+    }
+
+    /// Opens a drop through the folder in which it lies, because others may write there; a path that somebody named is
+    /// opened as any program opens it.
+    fn open_drop(&self, job: &Job, rules: &Rules) -> Result<SourceFile, Unopened> {
+        if !job.stays {
+            return SourceFile::opened(self.spool.open_claimed(&job.claim), job.seen.as_ref(), rules);
+        }
+        match self.spool.open_inside(&job.path) {
+            Some(opened) => SourceFile::opened(opened, None, rules),
+            None => SourceFile::open(&job.path, rules),
+        }
     }
 
     fn create_leads_file(&self, job: &Job, names: &[String]) -> Result<BufWriter<std::fs::File>, Fatal> {

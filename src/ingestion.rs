@@ -440,7 +440,7 @@ fn open_file(path: &Path, rules: &Rules) -> Result<SourceFile, IngestionError> {
         return Err(unreadable(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")));
     }
     SourceFile::open(&real, rules).map_err(|unopened| match unopened {
-        Unopened::Gone => IngestionError::NotFound { path: path.to_owned() },
+        Unopened::Gone | Unopened::Replaced => IngestionError::NotFound { path: path.to_owned() },
         Unopened::Unreadable(error) => IngestionError::File { path: path.to_owned(), error },
         Unopened::Machine(source) => unreadable(source),
     })

@@ -23,8 +23,9 @@
 //! 5. [`ingest`] is the story of one file, from claim to done. Read this if you read only one file.
 //! 6. [`daemon`] waits for events and hands over what is ready; [`cli`] holds the commands.
 //!
-//! [`clock`], [`durable`], [`lock`] and [`progress`] are small tools with one job each.
+//! [`beneath`], [`clock`], [`durable`], [`lock`] and [`progress`] are small tools with one job each.
 
+pub mod beneath;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -18,6 +18,6 @@ mod unpack;
 
 pub(crate) use cutter::{Cutter, Cutting};
 pub(crate) use feed::{Feed, Streamed};
-pub use look::{Look, look_of};
+pub use look::{Look, look_of, look_of_stat};
 pub(crate) use source_file::{SourceFile, Unopened, sha256_of};
 pub(crate) use unpack::file_error_in;

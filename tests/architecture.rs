@@ -9,7 +9,7 @@ use std::path::Path;
 
 /// The floors, lowest first. A room may use the rooms below its own floor.
 const FLOORS: &[&[&str]] = &[
-    &["engine", "clock", "durable", "lock"],
+    &["engine", "beneath", "clock", "durable", "lock"],
     &["reading", "journal", "learning", "store", "config", "progress", "render"],
     &["inbox", "risk", "logging"],
     &["ingest"],
@@ -28,7 +28,7 @@ const BESIDE: &[(&str, &str, &str)] = &[
 /// Rooms that may use less than their floor allows, and why.
 const ONLY: &[(&str, &[&str], &str)] = &[
     ("engine", &["engine"], "bytes in, values out"),
-    ("reading", &["engine"], "a file and what is in it, without folders, store or journals"),
+    ("reading", &["engine", "beneath"], "a file and what is in it, without folders, store or journals"),
     ("ingestion", &["engine", "reading"], "other programs get no store, folders or daemon with it"),
 ];
 

@@ -11,11 +11,13 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{Exit, Global, Outcome, Trouble, print_json};
+use crate::beneath::OpenFolder;
 use crate::config::Config;
 use crate::ingest::archived_place;
 use crate::journal::{self, Journal, Report, hex};
 use crate::reading::sha256_of;
 use crate::render::console::{self, thousands};
+use crate::render::words::page_shown;
 use crate::store::read::PastJob;
 use crate::store::{Store, StoreError, open_to_read};
 
@@ -109,7 +111,7 @@ impl Audit {
         if global.json {
             print_json(&result)?;
         } else {
-            print!("{}", page(&result, &proof.listed));
+            print!("{}", page_shown(&page(&result, &proof.listed)));
         }
         Ok(if holds { Exit::Done } else { Exit::Failed })
     }
@@ -266,9 +268,11 @@ fn examine(config: &Config, job: &PastJob, lines: &mut HashMap<String, (u32, [u8
 /// Whether the archived original is the file that was taken; `None` when it was never archived.
 fn archived(config: &Config, job: &PastJob) -> io::Result<Option<bool>> {
     let Some(place) = archived_place(&job.moves) else { return Ok(None) };
-    let path = config.folders.path(place.folder.as_str()).join(&place.rel);
-    let Some(expected) = job.sha256 else { return path.symlink_metadata().map(|_| Some(true)) };
-    Ok(Some(sha256_of(&path)? == expected))
+    let folder = OpenFolder::open(config.folders.path(place.folder.as_str()))?;
+    let Some(expected) = job.sha256 else {
+        return folder.look(&place.rel)?.map(|_| Some(true)).ok_or_else(|| io::ErrorKind::NotFound.into());
+    };
+    Ok(Some(sha256_of(&folder.open_file(&place.rel)?.0)? == expected))
 }
 
 fn chain(config: &Config, store: &Store, head: Option<journal::Head>) -> Result<Value, Trouble> {

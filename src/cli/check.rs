@@ -18,7 +18,7 @@ use crate::engine::plan;
 use crate::engine::rules::Rules;
 use crate::inbox::display_name;
 use crate::ingest::preview::{self, Opened, Seen};
-use crate::render::words::counted;
+use crate::render::words::{counted, page_shown, shown};
 use crate::render::{console, lead_json};
 
 /// How would these files be read? Needs no root and writes nothing.
@@ -83,12 +83,12 @@ impl Check {
     fn one(&self, global: &Global, config: &Arc<Config>, rules: &Rules, file: &std::path::Path) -> Result<serde_json::Value, Trouble> {
         let name = display_name(std::path::Path::new(file.file_name().unwrap_or(file.as_os_str())));
         let is_page = self.emit.is_none() && !global.json;
-        let opened = preview::open(file, rules).map_err(|error| Trouble::environment(format!("{}: {error}", file.display())))?;
+        let opened = preview::open(file, rules).map_err(|error| Trouble::environment(format!("{}: {error}", display_name(file))))?;
         let opened = match opened {
             Ok(opened) => opened,
             Err(error) => {
                 if is_page {
-                    print!("{}", check_page::refused(&name, None, &error));
+                    print!("{}", page_shown(&check_page::refused(&name, None, &error)));
                 }
                 return Ok(refused(&name, &error));
             }
@@ -101,7 +101,7 @@ impl Check {
             Ok(plan) => plan,
             Err(error) => {
                 if is_page {
-                    print!("{}", check_page::refused(&name, Some((&opened, rules)), &error));
+                    print!("{}", page_shown(&check_page::refused(&name, Some((&opened, rules)), &error)));
                 }
                 return Ok(refused(&name, &error));
             }
@@ -137,14 +137,14 @@ impl Check {
             Ok(found) => found,
             Err(error) => {
                 if is_page {
-                    print!("{}", check_page::refused(&name, None, &error));
+                    print!("{}", page_shown(&check_page::refused(&name, None, &error)));
                 }
                 return Ok(refused(&name, &error));
             }
         };
         let checked = Checked { name: &name, container: container.as_deref(), left_aside: &left_aside, plan: &plan, found: &found };
         if is_page {
-            print!("{}", check_page::page(&checked));
+            print!("{}", page_shown(&check_page::page(&checked)));
         }
         Ok(summary(&checked))
     }
@@ -153,7 +153,7 @@ impl Check {
 /// Says why a file would go to `failed/`.
 fn refused(name: &str, error: &FileError) -> serde_json::Value {
     let sentence = error.sentence(name);
-    eprintln!("[ERROR] {sentence}");
+    eprintln!("[ERROR] {}", shown(&sentence));
     json!({ "file": name, "error": sentence, "code": error.code })
 }
 
@@ -170,7 +170,7 @@ fn emit_csv(name: &str, opened: Opened, rules: &Rules) -> Result<serde_json::Val
         eprintln!("{name}: {} left out", counted(emitted.too_long, "record beyond record_bytes was", "records beyond record_bytes were"));
     }
     for note in &emitted.notes.first {
-        eprintln!("{name}: line {}: {}", note.line, note.message);
+        eprintln!("{name}: line {}: {}", note.line, shown(&note.message));
     }
     let told = emitted.notes.counts.iter().map(|pair| pair.count).sum::<u64>();
     if told > emitted.notes.first.len() as u64 {

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::{Exit, Global, Outcome, print_json};
 use crate::config::{Config, DEFAULT_FILE, Overrides};
+use crate::inbox::display_name;
 
 /// The effective configuration, or its mistakes.
 #[derive(Debug, Subcommand)]
@@ -34,7 +35,7 @@ impl ConfigCommand {
 
 fn show(global: &Global) -> Outcome {
     let config = global.load()?;
-    global.tell(&format!("root: {}", config.root.display()));
+    global.tell(&format!("root: {}", display_name(&config.root)));
     if global.json {
         let settings: Vec<_> = config
             .settings()
@@ -50,8 +51,8 @@ fn show(global: &Global) -> Outcome {
 
 fn check(global: &Global) -> Outcome {
     let root = global.root()?;
-    global.tell(&format!("root: {} ({})", root.path.display(), root.why));
-    let file = root.config_file.as_ref().map_or("no valhalla.toml: defaults".to_owned(), |file| file.display().to_string());
+    global.tell(&format!("root: {} ({})", display_name(&root.path), root.why));
+    let file = root.config_file.as_ref().map_or("no valhalla.toml: defaults".to_owned(), |file| display_name(file));
     match Config::load(&root, std::env::vars_os(), &Overrides { dry_run: global.dry_run }) {
         Ok(_) => {
             if global.json {

@@ -2,14 +2,15 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Trouble;
+use crate::beneath;
 use crate::config::Config;
 use crate::durable;
-use crate::inbox::ignored_by_name;
+use crate::inbox::{display_name, ignored_by_name};
 use crate::journal::Report;
 use crate::reading::{Look, look_of};
 use crate::store::open_to_read;
@@ -33,12 +34,13 @@ impl Dropped {
 /// Copies a file into the inbox under a name that is not taken, so that it appears there whole.
 pub(super) fn drop_copy(config: &Config, file: &Path) -> Result<Dropped, Trouble> {
     let inbox = &config.folders.inbox;
-    let broken = |error: io::Error| Trouble::environment(format!("{}: {error}. The file could not be put into the inbox", inbox.display()));
+    let broken =
+        |error: io::Error| Trouble::environment(format!("{}: {error}. The file could not be put into the inbox", display_name(inbox)));
     let name = name_to_drop(file);
     let staged = inbox.join(format!(".ingest-{}.part", uuid::Uuid::now_v7()));
     let seq = open_to_read(&config.store.path)?.last_seq()?;
     let look = look_of(&file.metadata().map_err(broken)?);
-    let copied = std::fs::copy(file, &staged).and_then(|_| File::open(&staged)).and_then(|copy| {
+    let copied = copy_of(file, &staged).and_then(|copy| {
         // The daemon may be another user, who has the inbox's group.
         copy.set_permissions(PermissionsExt::from_mode(0o640))?;
         copy.sync_all()?;
@@ -68,18 +70,26 @@ fn name_to_drop(file: &Path) -> PathBuf {
 pub(super) fn drop_itself(config: &Config, file: &Path) -> Result<PathBuf, Trouble> {
     let inbox = &config.folders.inbox;
     let broken =
-        |error: io::Error| Trouble::environment(format!("{}: {error}. The file could not be moved into the inbox", file.display()));
+        |error: io::Error| Trouble::environment(format!("{}: {error}. The file could not be moved into the inbox", display_name(file)));
     let name = file.file_name().map_or_else(|| PathBuf::from("leads.csv"), PathBuf::from);
     match place(inbox, file, &name) {
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
             let staged = inbox.join(format!(".ingest-{}.part", uuid::Uuid::now_v7()));
-            std::fs::copy(file, &staged).and_then(|_| File::open(&staged)?.sync_all()).map_err(broken)?;
+            copy_of(file, &staged).and_then(|copy| copy.sync_all()).map_err(broken)?;
             let placed = place(inbox, &staged, &name).map_err(broken)?;
             durable::sync_dir(inbox).and_then(|()| std::fs::remove_file(file)).map_err(broken)?;
             Ok(placed)
         }
         placed => placed.map_err(broken),
     }
+}
+
+/// A copy under a name that nobody has yet. Whoever may write to the inbox cannot have it written elsewhere.
+fn copy_of(file: &Path, staged: &Path) -> io::Result<File> {
+    let (mut original, _) = beneath::open_given(file)?;
+    let mut copy = File::options().read(true).write(true).create_new(true).mode(0o640).open(staged)?;
+    io::copy(&mut original, &mut copy)?;
+    Ok(copy)
 }
 
 /// Gives a file its name in the inbox, or the next free one; its path inside the inbox.

@@ -13,6 +13,7 @@ use super::leads::Restaging;
 use super::{Exit, Global, Outcome, Trouble, follow, print_json};
 use crate::config::{Config, LogLevel};
 use crate::daemon;
+use crate::inbox::display_name;
 use crate::ingest::{Ended, Ingest as Writer, Start, Wait};
 use crate::journal::Report;
 use crate::journal::report::Fate;
@@ -20,6 +21,7 @@ use crate::lock::{LockError, RootLock};
 use crate::logging;
 use crate::progress::Progress;
 use crate::render::console;
+use crate::render::words::{page_shown, shown};
 use crate::store::read::LeadQuery;
 use crate::store::{Store, open_to_read};
 
@@ -56,7 +58,7 @@ impl Ingest {
             Err(LockError::Held { .. }) if config.mode.is_dry_run() || daemon_is_dry(&config) => {
                 return Err(Trouble::environment(format!(
                     "{}: a daemon works on this root, and a dry run cannot go through it. `valhalla check FILE` shows how a file would be read; or stop the daemon first",
-                    config.root.display()
+                    display_name(&config.root)
                 )));
             }
             Err(LockError::Held { .. }) if daemon_answers(&config) => self.through_daemon(global, &config),
@@ -76,8 +78,8 @@ impl Ingest {
     /// We are the writer.
     fn alone(&self, global: &Global, config: &Arc<Config>, lock: &RootLock) -> Result<(Vec<Report>, Option<Trouble>), Trouble> {
         let _log = logging::start(global.console_level(LogLevel::Warn), Some((&config.folders.logs, &config.log)))
-            .map_err(|error| Trouble::environment(format!("{}: {error}", config.folders.logs.display())))?;
-        global.tell(&format!("root: {}", config.root.display()));
+            .map_err(|error| Trouble::environment(format!("{}: {error}", display_name(&config.folders.logs))))?;
+        global.tell(&format!("root: {}", display_name(&config.root)));
         let progress = Arc::new(Progress::default());
         let stop = Arc::new(AtomicBool::new(false));
         let (mut writer, recovered) = Writer::open(Arc::clone(config), Arc::clone(&progress), stop, "cli", Start::of(lock))?;
@@ -104,7 +106,7 @@ impl Ingest {
                 Err(trouble) if trouble.exit == Exit::Environment => return (reports, Some(trouble)),
                 Err(trouble) => {
                     if let Some(before) = worst.replace(trouble) {
-                        eprintln!("[ERROR] {}", before.text);
+                        eprintln!("[ERROR] {}", page_shown(&before.text));
                     }
                 }
             }
@@ -120,12 +122,12 @@ impl Ingest {
         progress: &Arc<Progress>,
         file: &Path,
     ) -> Result<Report, Trouble> {
-        global.tell(&console::starting(&file.display().to_string()));
-        let path = std::path::absolute(file).map_err(|error| Trouble::environment(format!("{}: {error}", file.display())))?;
+        global.tell(&console::starting(&display_name(file)));
+        let path = std::path::absolute(file).map_err(|error| Trouble::environment(format!("{}: {error}", display_name(file))))?;
         let job = if self.moves && !config.mode.is_dry_run() {
             let rel = follow::drop_itself(config, &path)?;
             let taken = writer.claim_path(&rel)?;
-            taken.ok_or_else(|| Trouble::environment(format!("{}: it went away while it was being moved", file.display())))?
+            taken.ok_or_else(|| Trouble::environment(format!("{}: it went away while it was being moved", display_name(file))))?
         } else {
             writer.job_in_place(&path, config.mode.is_dry_run())?
         };
@@ -136,24 +138,24 @@ impl Ingest {
             Some(Ended::Done(report)) => Ok(*report),
             Some(Ended::Waits { why, .. }) => {
                 let exit = if why == Wait::Failed { Exit::Bug } else { Exit::Failed };
-                Err(Trouble { exit, text: format!("{}: {why}; nothing of it was taken. Try again", file.display()) })
+                Err(Trouble { exit, text: format!("{}: {why}; nothing of it was taken. Try again", display_name(file)) })
             }
-            None => Err(Trouble::environment(format!("{}: nothing was done", file.display()))),
+            None => Err(Trouble::environment(format!("{}: nothing was done", display_name(file)))),
         }
     }
 
     /// The daemon is the writer: the files are dropped into its inbox and followed.
     fn through_daemon(&self, global: &Global, config: &Arc<Config>) -> (Vec<Report>, Option<Trouble>) {
-        global.tell(&format!("root: {} (through the running daemon)", config.root.display()));
+        global.tell(&format!("root: {} (through the running daemon)", display_name(&config.root)));
         self.each(|file| {
-            global.tell(&console::starting(&file.display().to_string()));
+            global.tell(&console::starting(&display_name(file)));
             let dropped = follow::drop_copy(config, file)?;
             let report = follow::report_of(config, &dropped, || daemon_answers(config))?;
             if self.moves && !dropped.is_still(file) {
-                global.tell(&format!("{}: it was written to meanwhile and stays here; what was copied has been taken", file.display()));
+                global.tell(&format!("{}: it was written to meanwhile and stays here; what was copied has been taken", display_name(file)));
             } else if self.moves {
                 std::fs::remove_file(file)
-                    .map_err(|error| Trouble::environment(format!("{}: {error}; it was taken, but stays here", file.display())))?;
+                    .map_err(|error| Trouble::environment(format!("{}: {error}; it was taken, but stays here", display_name(file))))?;
             }
             tell_report(global, config, &open_to_read(&config.store.path)?, &report)?;
             Ok(report)
@@ -187,7 +189,7 @@ fn tell_report(global: &Global, config: &Arc<Config>, store: &Store, report: &Re
         })?;
     }
     if let Some(reason) = &report.reason {
-        eprintln!("[{}] {reason}", if report.fate == Fate::Failed { "ERROR" } else { "NOTHING TO DO" });
+        eprintln!("[{}] {}", if report.fate == Fate::Failed { "ERROR" } else { "NOTHING TO DO" }, shown(reason));
     }
     if report.fate != Fate::Duplicate {
         global.tell(&console::complete(report.rows.total, report.valid()));

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::{Exit, Global, Outcome, Trouble, print_json};
 use crate::config::{DEFAULT_FILE, FILE_NAME};
+use crate::inbox::display_name;
 
 /// Set up a root in this folder.
 #[derive(Debug, Args)]
@@ -24,8 +25,8 @@ impl Init {
             Some(root) => root.clone(),
             None => std::env::current_dir().map_err(|error| Trouble::environment(format!("the current folder: {error}")))?,
         };
-        let root = std::path::absolute(&root).map_err(|error| Trouble::environment(format!("{}: {error}", root.display())))?;
-        let broken = |path: PathBuf| move |error: std::io::Error| Trouble::environment(format!("{}: {error}", path.display()));
+        let root = std::path::absolute(&root).map_err(|error| Trouble::environment(format!("{}: {error}", display_name(&root))))?;
+        let broken = |path: PathBuf| move |error: std::io::Error| Trouble::environment(format!("{}: {error}", display_name(&path)));
         let mut made = Vec::new();
         for folder in ["inbox", "processed", "failed", "logs"].map(|name| root.join(name)) {
             if !folder.is_dir() {
@@ -46,14 +47,14 @@ impl Init {
             print_json(&json!({ "root": root, "made": made }))?;
             return Ok(Exit::Done);
         }
-        global.tell(&format!("root: {}", root.display()));
+        global.tell(&format!("root: {}", display_name(&root)));
         for path in &made {
-            println!("made {}", path.display());
+            println!("made {}", display_name(path));
         }
         if made.is_empty() {
             println!("everything is there already");
         }
-        println!("Start it with: valhalla run --root {}", root.display());
+        println!("Start it with: valhalla run --root {}", display_name(&root));
         Ok(Exit::Done)
     }
 }

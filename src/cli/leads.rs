@@ -88,7 +88,7 @@ impl Leads {
             clock::parse_ms(since)
                 .ok_or_else(|| Trouble::usage(format!("--since {since}: not a date; write 2026-11-01 or 2026-11-01T08:00:00Z")))
         });
-        let job_id = self.job.as_deref().map(|job| match store.find_job(job) {
+        let job_id = self.job.as_deref().map(|job| match super::find_job(store, job) {
             Ok(Some(found)) => Ok(found.job_id),
             Ok(None) => Err(Trouble::usage(format!("--job {job}: no such job; `valhalla reports` lists them"))),
             Err(error) => Err(error.into()),

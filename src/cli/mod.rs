@@ -16,7 +16,7 @@ mod run;
 mod status;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -24,9 +24,13 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::{Config, ConfigErrors, LogLevel, Overrides, Root, find_root};
 use crate::daemon::DaemonError;
+use crate::inbox::{display_name, path_text};
 use crate::ingest::Fatal;
 use crate::lock::LockError;
+use crate::logging;
 use crate::render::console;
+use crate::render::words::page_shown;
+use crate::store::read::PastJob;
 use crate::store::{Store, StoreError, open_to_read};
 
 /// Lead files in, every row checked, staged, stored and accounted for, exactly once.
@@ -193,6 +197,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    logging::withhold_panic_words();
     // Leads are nobody else's business: what we make, others on this machine may not read.
     rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o027));
     let code = std::panic::catch_unwind(|| dispatch(arguments)).unwrap_or_else(|_| {
@@ -228,7 +233,7 @@ fn dispatch(arguments: Arguments) -> u8 {
         // Whoever reads our output has seen enough: `valhalla leads | head`.
         Err(trouble) if trouble.text.contains("Broken pipe") => Exit::Done as u8,
         Err(trouble) => {
-            eprintln!("{}{}", if trouble.text.starts_with("[ERROR]") { "" } else { "[ERROR] " }, trouble.text);
+            eprintln!("{}{}", if trouble.text.starts_with("[ERROR]") { "" } else { "[ERROR] " }, page_shown(&trouble.text));
             trouble.exit as u8
         }
     }
@@ -253,17 +258,17 @@ impl Global {
         if !config.store.path.exists() {
             return Err(Trouble::environment(format!(
                 "{}: nothing has been taken in here yet. Start `valhalla run`, or name the root with --root",
-                config.root.display()
+                display_name(&config.root)
             )));
         }
-        self.tell(&format!("root: {}", config.root.display()));
+        self.tell(&format!("root: {}", display_name(&config.root)));
         Ok(open_to_read(&config.store.path)?)
     }
 
     /// A line for people, on stderr.
     fn tell(&self, line: &str) {
         if !self.quiet {
-            eprintln!("{line}");
+            eprintln!("{}", page_shown(line));
         }
     }
 
@@ -282,12 +287,23 @@ impl Global {
 /// Why files named on the command line cannot be worked on, all of them at once.
 fn unusable(files: &[PathBuf]) -> Option<Trouble> {
     let refusals = files.iter().filter_map(|file| match file.metadata() {
-        Err(_) => Some(console::not_found(&file.display().to_string())),
-        Ok(metadata) if metadata.is_dir() => Some(format!("[ERROR] '{}' is a folder: name the files in it.", file.display())),
+        Err(_) => Some(console::not_found(&display_name(file))),
+        Ok(metadata) if metadata.is_dir() => Some(format!("[ERROR] '{}' is a folder: name the files in it.", display_name(file))),
+        Ok(metadata) if !metadata.is_file() => {
+            Some(format!("[ERROR] '{}' is a pipe or a device: name a file, or save what comes out of it as one.", display_name(file)))
+        }
         Ok(_) => None,
     });
     let lines: Vec<String> = refusals.collect();
     (!lines.is_empty()).then(|| Trouble::usage(lines.join("\n")))
+}
+
+/// A job by its id, the beginning of one, or its file as reports write it or as it is called.
+fn find_job(store: &Store, typed: &str) -> Result<Option<PastJob>, StoreError> {
+    Ok(match store.find_job(typed)? {
+        None => store.find_job(&path_text(Path::new(typed)))?,
+        found => found,
+    })
 }
 
 /// One line of JSON on stdout.

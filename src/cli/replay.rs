@@ -20,6 +20,7 @@ use crate::lock::{LockError, RootLock};
 use crate::logging;
 use crate::progress::Progress;
 use crate::render::console;
+use crate::render::words::shown;
 
 /// An archived file under today's rules, with the difference.
 #[derive(Debug, Args)]
@@ -44,8 +45,7 @@ impl Replay {
     pub(super) fn run(&self, global: &Global) -> Outcome {
         let config = global.load()?;
         let store = global.open_store(&config)?;
-        let job = store
-            .find_job(&self.job)?
+        let job = super::find_job(&store, &self.job)?
             .ok_or_else(|| Trouble::usage(format!("no job and no file '{}' is known; `valhalla reports` lists them", self.job)))?;
         let before: Report = serde_json::from_str(&job.report).map_err(|error| Trouble::environment(error.to_string()))?;
         drop(store);
@@ -60,11 +60,12 @@ impl Replay {
 fn look(config: &Arc<Config>, before: &Report, archived: Option<Place>) -> Result<Value, Trouble> {
     let gone = |what: &str| Trouble { exit: Exit::Failed, text: format!("{}: {what}", before.file) };
     let place = archived.ok_or_else(|| gone("it was never archived, its original stayed with its owner"))?;
-    let path = config.folders.path(place.folder.as_str()).join(&place.rel);
     let rules = config.rules_for(Some(&before.source));
     let nothing =
         |error: &FileError| json!({ "total": 0, "valid": 0, "rejected": 0, "by_code": {}, "reason": error.sentence(&before.file) });
-    let opened = match preview::open(&path, &rules).map_err(|error| gone(&format!("{}: {error}", path.display())))? {
+    let opened = match preview::open_beneath(config.folders.path(place.folder.as_str()), &place.rel, &rules)
+        .map_err(|error| gone(&format!("{place}: {error}")))?
+    {
         Ok(opened) => opened,
         Err(error) => return Ok(nothing(&error)),
     };
@@ -145,10 +146,10 @@ fn tell(global: &Global, before: &Report, after: &Value, applied: bool) -> Resul
         let count = |side: &Value| side["by_code"][&code].as_u64().unwrap_or(0).to_string();
         rows.push(vec![format!("  {code}"), count(&then), count(after)]);
     }
-    println!("{}", before.file);
+    println!("{}", shown(&before.file));
     print!("{}", console::table(&["", "THEN", "TODAY"], &rows));
     if let Some(reason) = after["reason"].as_str() {
-        println!("{reason}");
+        println!("{}", shown(reason));
     }
     println!(
         "{}",

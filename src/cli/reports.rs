@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{Exit, Global, Outcome, Trouble, print_json};
 use crate::journal::Report;
 use crate::render::console;
+use crate::render::words::page_shown;
 use crate::store::Store;
 use crate::store::read::PastJob;
 
@@ -69,8 +70,7 @@ impl Reports {
 
 /// One job: its report, and how far its rejected rows have come back.
 fn one(global: &Global, store: &Store, which: &str) -> Outcome {
-    let job = store
-        .find_job(which)?
+    let job = super::find_job(store, which)?
         .ok_or_else(|| Trouble::usage(format!("no job and no file '{which}' is known; `valhalla reports` lists them")))?;
     let report = read_report(&job)?;
     let resolved = store.resolved(job.seq)?;
@@ -91,7 +91,7 @@ fn one(global: &Global, store: &Store, which: &str) -> Outcome {
         println!("{line},\"resolution\":{}}}", value["resolution"]);
         return Ok(Exit::Done);
     }
-    print!("{}", page(&report, &resolution));
+    print!("{}", page_shown(&page(&report, &resolution)));
     Ok(Exit::Done)
 }
 

@@ -5,6 +5,7 @@ use clap::Args;
 use super::{Exit, Global, Outcome, Trouble};
 use crate::config::LogLevel;
 use crate::daemon::{self, Shutdown};
+use crate::inbox::display_name;
 use crate::logging;
 
 /// Take in whatever is dropped into the inbox, until stopped.
@@ -20,13 +21,13 @@ impl Run {
         let config = global.load()?;
         let level = global.console_level(LogLevel::Info);
         let _log = logging::start(level, Some((&config.folders.logs, &config.log))).map_err(|error| {
-            Trouble::environment(format!("{}: {error}. The log cannot be written there", config.folders.logs.display()))
+            Trouble::environment(format!("{}: {error}. The log cannot be written there", display_name(&config.folders.logs)))
         })?;
         global.tell(&format!(
             "root: {} ({} mode); drop files into {}",
-            config.root.display(),
+            display_name(&config.root),
             config.mode.as_str(),
-            config.folders.inbox.display()
+            display_name(&config.folders.inbox)
         ));
         daemon::run(&config, &Shutdown::default())?;
         Ok(Exit::Done)

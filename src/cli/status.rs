@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use super::{Exit, Global, Outcome, Trouble, print_json};
 use crate::config::Config;
 use crate::daemon;
-use crate::inbox::waiting_count;
+use crate::inbox::{display_name, waiting_count};
 use crate::render::console::thousands;
-use crate::render::words::counted;
+use crate::render::words::{counted, page_shown};
 use crate::store::open_to_read;
 use crate::store::read::Totals;
 
@@ -28,7 +28,10 @@ impl Status {
     pub(super) fn run(&self, global: &Global) -> Outcome {
         let config = global.load()?;
         if !config.root.is_dir() {
-            return Err(Trouble::environment(format!("{}: there is no such folder. Name the root with --root", config.root.display())));
+            return Err(Trouble::environment(format!(
+                "{}: there is no such folder. Name the root with --root",
+                display_name(&config.root)
+            )));
         }
         loop {
             let status = look(&config)?;
@@ -36,7 +39,7 @@ impl Status {
             if global.json {
                 print_json(&status)?;
             } else {
-                print!("{}{}", if self.watch { "\x1b[H\x1b[2J" } else { "" }, page(&status));
+                print!("{}{}", if self.watch { "\x1b[H\x1b[2J" } else { "" }, page_shown(&page(&status)));
             }
             if !self.watch {
                 return Ok(if is_running { Exit::Done } else { Exit::Environment });

@@ -1,17 +1,19 @@
 //! Reads the inbox: which files are drops, which are left alone and why.
 //!
 //! It only looks. It opens no file, moves nothing, keeps no memory and judges no age; whether a drop is complete is the
-//! business of `settle.rs`. Symbolic links are never followed and hidden folders never entered.
+//! business of `settle.rs`. Symbolic links are never followed, not even one that takes a folder's place while it is listed,
+//! and hidden folders are never entered.
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use crate::reading::{Look, look_of};
+use rustix::fs::{FileType, Stat};
+
+use crate::beneath::{OpenFolder, is_no_folder};
+use crate::reading::{Look, look_of_stat};
 
 /// A file that waits in the inbox to be taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,35 +128,37 @@ pub struct Listing {
 /// When the inbox itself, or a subfolder for a reason other than permissions, cannot be listed.
 pub fn list(inbox: &Path) -> io::Result<Listing> {
     let mut listing = Listing::default();
-    let inbox_dev = fs::metadata(inbox)?.dev();
+    let inbox = OpenFolder::open(inbox)?;
+    let inbox_dev = inbox.look(Path::new("."))?.map_or(0, |stat| look_of_stat(&stat).dev);
     let mut to_enter = vec![PathBuf::new()];
     while let Some(folder) = to_enter.pop() {
-        let entries = match fs::read_dir(inbox.join(&folder)) {
-            Ok(entries) => entries,
-            Err(_) if !folder.as_os_str().is_empty() && !inbox.join(&folder).is_dir() => continue, // gone in the meantime
+        let opened = inbox.enter(&folder);
+        let opened = match opened {
+            Ok(opened) => opened,
+            Err(error) if !folder.as_os_str().is_empty() && is_no_folder(&error) => continue, // gone or swapped in the meantime
             Err(error) if !folder.as_os_str().is_empty() && error.kind() == io::ErrorKind::PermissionDenied => {
                 listing.ignore(folder, IgnoredWhy::Unreadable);
                 continue;
             }
             Err(error) => return Err(error),
         };
-        for entry in entries {
-            let entry = entry?;
-            let rel = folder.join(entry.file_name());
-            if let Some(why) = ignored_by_name(&entry.file_name()) {
+        for entry in opened.entries()? {
+            let (name, _) = entry?;
+            let rel = folder.join(&name);
+            if let Some(why) = ignored_by_name(&name) {
                 listing.ignore(rel, why);
                 continue;
             }
-            match entry.metadata() {
-                Ok(metadata) if metadata.is_dir() && !is_bundle_name(&entry.file_name()) => {
-                    listing.enter_later(rel, &metadata, inbox_dev, &mut to_enter);
+            match opened.look(Path::new(&name)) {
+                Ok(Some(stat)) if is_folder(&stat) && !is_bundle_name(&name) => {
+                    listing.enter_later(rel, &look_of_stat(&stat), inbox_dev, &mut to_enter);
                 }
-                Ok(metadata) => listing.add(rel, &metadata),
+                Ok(Some(stat)) => listing.add(rel, &stat),
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                     listing.ignore(folder.clone(), IgnoredWhy::Unreadable);
                     break; // no search permission: the other entries would say the same
                 }
-                Err(_) => {} // gone in the meantime: the next listing tells
+                Ok(None) | Err(_) => {} // gone in the meantime: the next listing tells
             }
         }
         if !folder.as_os_str().is_empty() {
@@ -165,29 +169,32 @@ pub fn list(inbox: &Path) -> io::Result<Listing> {
     Ok(listing)
 }
 
-/// How many drops wait, by their names alone and without a look at each.
+/// How many drops wait, by their names alone and without a look at each where the file system tells what they are.
 ///
 /// # Errors
 /// When the inbox itself cannot be listed.
 pub fn count(inbox: &Path) -> io::Result<usize> {
     let mut waiting = 0;
-    let mut to_enter = vec![(inbox.to_path_buf(), 0)];
+    let inbox = OpenFolder::open(inbox)?;
+    let mut to_enter = vec![(PathBuf::new(), 0)];
     while let Some((folder, depth)) = to_enter.pop() {
-        let entries = match fs::read_dir(&folder) {
-            Ok(entries) => entries,
+        let opened = match inbox.enter(&folder) {
+            Ok(opened) => opened,
             Err(_) if depth > 0 => continue, // gone or closed to us: nothing there can be taken
             Err(error) => return Err(error),
         };
-        for entry in entries {
-            let entry = entry?;
-            let name = entry.file_name();
+        for entry in opened.entries()? {
+            let (name, mut kind) = entry?;
             if ignored_by_name(&name).is_some() {
                 continue;
             }
-            let Ok(kind) = entry.file_type() else { continue }; // gone in the meantime
+            if kind == FileType::Unknown {
+                let Ok(Some(stat)) = opened.look(Path::new(&name)) else { continue }; // gone in the meantime
+                kind = FileType::from_raw_mode(stat.st_mode);
+            }
             let is_source = kind.is_dir() && !is_bundle_name(&name);
             if is_source && depth < DEPTH_MAX {
-                to_enter.push((entry.path(), depth + 1));
+                to_enter.push((folder.join(name), depth + 1));
             } else if kind.is_file() || (kind.is_dir() && !is_source) {
                 waiting += 1;
             }
@@ -196,22 +203,23 @@ pub fn count(inbox: &Path) -> io::Result<usize> {
     Ok(waiting)
 }
 
-/// Whether metadata (of the name itself, not of what a link points to) belongs to something that is never taken.
+/// Whether what was seen (of the name itself, not of what a link points to) belongs to something that is never taken.
 #[must_use]
-pub fn not_regular(metadata: &Metadata) -> Option<NotRegular> {
-    let kind = metadata.file_type();
-    if kind.is_file() {
-        return (metadata.nlink() > 1).then_some(NotRegular::HardLink);
-    }
-    Some(if kind.is_symlink() {
-        NotRegular::Symlink
-    } else if kind.is_fifo() {
-        NotRegular::Fifo
-    } else if kind.is_socket() {
-        NotRegular::Socket
-    } else {
-        NotRegular::Device
+pub fn not_regular(stat: &Stat) -> Option<NotRegular> {
+    Some(match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile if stat.st_nlink > 1 => NotRegular::HardLink,
+        FileType::RegularFile => return None,
+        FileType::Symlink => NotRegular::Symlink,
+        FileType::Fifo => NotRegular::Fifo,
+        FileType::Socket => NotRegular::Socket,
+        _ => NotRegular::Device,
     })
+}
+
+/// Whether what was seen is a folder.
+#[must_use]
+pub fn is_folder(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::Directory
 }
 
 /// Whether a name alone says that it is not a drop.
@@ -246,21 +254,21 @@ const LITTER: &[&str] = &["Thumbs.db", "desktop.ini"];
 const BUNDLES: &[&str] = &["numbers", "pages", "key", "app", "bundle", "rtfd", "pkg", "band", "photoslibrary"];
 
 impl Listing {
-    fn add(&mut self, rel: PathBuf, metadata: &Metadata) {
-        let kind = match not_regular(metadata) {
-            _ if metadata.is_dir() => DropKind::Bundle,
+    fn add(&mut self, rel: PathBuf, stat: &Stat) {
+        let kind = match not_regular(stat) {
+            _ if is_folder(stat) => DropKind::Bundle,
             None => DropKind::File,
             Some(other) => return self.ignore(rel, IgnoredWhy::NotRegular(other)),
         };
         if self.drops.len() < DROPS_MAX {
-            self.drops.push(Drop { rel, kind, look: look_of(metadata) });
+            self.drops.push(Drop { rel, kind, look: look_of_stat(stat) });
         } else {
             self.more = true;
         }
     }
 
-    fn enter_later(&mut self, rel: PathBuf, metadata: &Metadata, inbox_dev: u64, to_enter: &mut Vec<PathBuf>) {
-        if metadata.dev() != inbox_dev {
+    fn enter_later(&mut self, rel: PathBuf, look: &Look, inbox_dev: u64, to_enter: &mut Vec<PathBuf>) {
+        if look.dev != inbox_dev {
             self.ignore(rel, IgnoredWhy::OtherFileSystem);
         } else if rel.components().count() > DEPTH_MAX {
             self.ignore(rel, IgnoredWhy::TooDeep);
@@ -292,6 +300,8 @@ pub fn is_bundle_name(name: &OsStr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use IgnoredWhy::{Hidden, Litter, OfficeTemporary, Unfinished};
 

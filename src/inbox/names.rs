@@ -41,6 +41,14 @@ pub struct Place {
     pub rel: PathBuf,
 }
 
+impl Place {
+    /// The last component: the file's own name.
+    #[must_use]
+    pub fn name(&self) -> &Path {
+        self.rel.file_name().map_or(Path::new(""), Path::new)
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.folder.as_str(), path_text(&self.rel))
@@ -266,13 +274,14 @@ impl Family {
 }
 
 /// A path safe to show in a log or on a terminal: whatever could forge a line, move the cursor or reorder the text is
-/// written as an escape. Not reversible; [`path_text`] is.
+/// written as an escape, and so is the backslash of the escapes, so that no two paths are shown alike. Not meant to be read
+/// back; [`path_text`] is.
 #[must_use]
 pub fn display_name(path: &Path) -> String {
     let mut shown = String::new();
     for chunk in path.as_os_str().as_bytes().utf8_chunks() {
         for character in chunk.valid().chars() {
-            if is_unsafe_to_show(character) {
+            if character == '\\' || is_unsafe_to_show(character) {
                 shown.extend(character.escape_default());
             } else {
                 shown.push(character);
@@ -332,7 +341,8 @@ fn push_percent(text: &mut String, byte: u8) {
 fn is_unsafe_to_show(character: char) -> bool {
     character.is_control()
         || matches!(character,
-            '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+            '\u{ad}' | '\u{061c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -444,8 +454,10 @@ mod tests {
 
     #[test]
     fn a_shown_name_cannot_forge_a_log_line() {
-        let table: [(&[u8], &str); 4] = [
+        let table: [(&[u8], &str); 6] = [
             (b"plain.csv", "plain.csv"),
+            (b"a\\nb.csv", "a\\\\nb.csv"),
+            (b"\\xff.csv", "\\\\xff.csv"),
             (b"a\nERROR b\r.csv", "a\\nERROR b\\r.csv"),
             (b"\x1b[2J\xff.csv", "\\u{1b}[2J\\xff.csv"),
             ("a\u{202e}b".as_bytes(), "a\\u{202e}b"),

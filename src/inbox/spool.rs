@@ -4,6 +4,9 @@
 //! *finished*: outputs and original are renamed to their final places. Each step can be repeated after a crash, nothing
 //! is ever replaced, and nothing unknown is ever removed.
 //!
+//! Others may write to these folders, or to some of them, at any moment. So everything below them is reached through an open
+//! folder (`beneath.rs`), and no link that somebody puts in the way leads a look, a rename or a removal elsewhere.
+//!
 //! How it fails: each error says what could not be done, where, and what helps. `OutOfSpace` pauses the intake; everything
 //! else concerns the one drop at hand. It decides neither when a drop is complete (`settle.rs`) nor what its fate is, and
 //! it logs nothing: what people must know is collected as findings.
@@ -11,21 +14,23 @@
 use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, Write};
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::{Mode, Stat};
 use uuid::Uuid;
 
-use super::listing::{self, Drop, DropKind, Ignored, not_regular};
+use super::listing::{self, Drop, DropKind, Ignored, is_folder, not_regular};
 use super::names::{Family, Folder, LeadsFormat, Names, Place, Wants, display_name};
 use super::settle::WriterProof;
 use super::writers::{self, Lease};
+use crate::beneath::{OpenFolder, is_no_file, is_no_folder};
 use crate::durable;
-use crate::reading::{Look, look_of};
+use crate::reading::{Look, look_of_stat};
 
 /// Where the folders are, and who shares them.
 #[derive(Debug, Clone)]
@@ -62,6 +67,11 @@ impl Claim {
     #[must_use]
     pub fn original(&self) -> PathBuf {
         self.dir.join(&self.rel)
+    }
+
+    /// The claim folder's name among the claims.
+    fn name(&self) -> &Path {
+        self.dir.file_name().map_or(Path::new(""), Path::new)
     }
 
     /// Where the job writes an output. The names begin with a dot, so no drop can have them.
@@ -354,17 +364,88 @@ impl Spool {
         if drop.kind == DropKind::Bundle || lock(&self.seen).remote {
             return WriterProof::Unknown;
         }
-        // Non-blocking: neither a FIFO that was swapped in nor the lease of another process must hold us up.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let (folder, name) = split(&drop.rel);
-        let opened = durable::open_dir_beneath(&self.layout.inbox, folder)
-            .and_then(|folder| Ok(File::from(rustix::fs::openat(&folder, Path::new(name), flags, Mode::empty())?)));
-        match opened.map(|file| writers::try_read_lease(&file)) {
+        match self.open_waiting(&drop.rel).map(|(file, _)| writers::try_read_lease(&file)) {
             Ok(Lease::Granted) => WriterProof::NoWriter,
             Ok(Lease::Held) => WriterProof::MayHaveWriter,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => WriterProof::MayHaveWriter,
             Ok(Lease::Unsupported) | Err(_) => WriterProof::Unknown,
         }
+    }
+}
+
+// Opening.
+impl Spool {
+    /// Opens a drop in the inbox, where it waits.
+    ///
+    /// # Errors
+    /// What the system said; see [`OpenFolder::open_file`].
+    pub fn open_waiting(&self, rel: &Path) -> io::Result<(File, Stat)> {
+        OpenFolder::open(&self.layout.inbox)?.open_file(rel)
+    }
+
+    /// Opens a claimed drop.
+    ///
+    /// # Errors
+    /// What the system said; see [`OpenFolder::open_file`].
+    pub fn open_claimed(&self, claim: &Claim) -> io::Result<(File, Stat)> {
+        self.claim_folder(claim)?.open_file(&claim.rel)
+    }
+
+    /// Opens a file by its path, through whichever of the folders that people may write to it lies in; none for any other.
+    pub fn open_inside(&self, path: &Path) -> Option<io::Result<(File, Stat)>> {
+        let Layout { inbox, processed, failed, .. } = &self.layout;
+        let inside = [inbox, processed, failed].into_iter().find_map(|folder| Some((folder, path.strip_prefix(folder).ok()?)));
+        inside.map(|(folder, below)| OpenFolder::open(folder)?.open_file(below))
+    }
+
+    /// Opens a file of the archive.
+    ///
+    /// # Errors
+    /// What the system said; see [`OpenFolder::open_file`].
+    pub fn open_archived(&self, place: &Place) -> io::Result<(File, Stat)> {
+        self.archive(place.folder)?.open_file(&place.rel)
+    }
+
+    /// What lies where a claimed drop should, if anything does.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn look_claimed(&self, claim: &Claim) -> io::Result<Option<Look>> {
+        Ok(self.look_in_claim(claim, &claim.rel)?.map(|stat| look_of_stat(&stat)))
+    }
+
+    /// The claims. Where they lie inside the inbox, somebody may have put a link in their place.
+    fn claims_folder(&self) -> io::Result<OpenFolder> {
+        match self.layout.claimed.strip_prefix(&self.layout.inbox) {
+            Ok(below) => OpenFolder::open(&self.layout.inbox)?.enter(below),
+            Err(_) => OpenFolder::open(&self.layout.claimed),
+        }
+    }
+
+    fn claim_folder(&self, claim: &Claim) -> io::Result<OpenFolder> {
+        self.claims_folder()?.enter(claim.name())
+    }
+
+    fn archive(&self, folder: Folder) -> io::Result<OpenFolder> {
+        OpenFolder::open(self.folder(folder))
+    }
+
+    fn look_in_claim(&self, claim: &Claim, below: &Path) -> io::Result<Option<Stat>> {
+        match self.claim_folder(claim) {
+            Ok(folder) => folder.look(below),
+            Err(error) if is_no_folder(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What lies at a place of the archive, if anything does.
+    fn look_at(&self, place: &Place) -> Result<Option<Stat>, SpoolError> {
+        let looked = match self.archive(place.folder) {
+            Ok(folder) => folder.look(&place.rel),
+            Err(error) if is_no_folder(&error) => Ok(None),
+            Err(error) => Err(error),
+        };
+        looked.map_err(|error| SpoolError::at("look at", &self.path(place), error))
     }
 }
 
@@ -384,13 +465,14 @@ impl Spool {
     pub fn claim(&self, job_id: Uuid, drop: &Drop) -> Result<Option<Claim>, SpoolError> {
         let claim = self.claim_at(job_id, &drop.rel);
         let (folder, name) = split(&drop.rel);
-        let source = match durable::open_dir_beneath(&self.layout.inbox, folder) {
+        let name = Path::new(name);
+        let source = match OpenFolder::open(&self.layout.inbox).and_then(|inbox| inbox.enter(folder)) {
             Ok(source) => source,
             Err(error) if is_no_folder(&error) => return Ok(None), // gone, or swapped for a link
             Err(error) => return Err(SpoolError::at("open the drop's folder", &self.layout.inbox.join(folder), error)),
         };
-        make_claim_dirs(&claim).map_err(|error| SpoolError::at("make the claim folder", &claim.dir, error))?;
-        match durable::rename_noreplace_at(&source, Path::new(name), CWD, &claim.original()) {
+        let target = self.make_claim_folder(&claim).map_err(|error| SpoolError::at("make the claim folder", &claim.dir, error))?;
+        match durable::rename_noreplace_at(&source, name, &target, name) {
             Ok(()) => {}
             Err(error) => {
                 self.remove_claim_folder(&claim);
@@ -401,7 +483,7 @@ impl Spool {
                 };
             }
         }
-        if is_still(drop, &claim.original()) {
+        if target.look(name).is_ok_and(|stat| stat.is_some_and(|stat| is_still(drop, &stat))) {
             return Ok(Some(claim));
         }
         self.unclaim(&claim)?; // swapped or written between the look and the rename
@@ -414,7 +496,8 @@ impl Spool {
     /// When the folder cannot be made.
     pub fn claim_outputs_only(&self, job_id: Uuid, rel: &Path) -> Result<Claim, SpoolError> {
         let claim = self.claim_at(job_id, rel);
-        make_dirs(&claim.dir).map_err(|error| SpoolError::at("make the claim folder", &claim.dir, error))?;
+        let made = self.claims_folder().and_then(|claims| claims.make_folders(claim.name(), FOLDER_MODE));
+        made.map_err(|error| SpoolError::at("make the claim folder", &claim.dir, error))?;
         Ok(claim)
     }
 
@@ -424,13 +507,14 @@ impl Spool {
     /// When it cannot be created.
     pub fn create_output(&self, claim: &Claim, output: Output) -> Result<File, SpoolError> {
         let mode = if self.gid.is_some() && output == Output::Rejects { 0o660 } else { 0o640 };
-        let path = claim.output(output);
-        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(mode).open(&path);
-        let created = opened.and_then(|file| {
+        let name = Path::new(output.file_name());
+        let created = self.claim_folder(claim).and_then(|folder| {
+            folder.remove_file(name)?;
+            let file = folder.create_new(name, Mode::from_raw_mode(mode))?;
             file.set_permissions(Permissions::from_mode(mode))?; // whatever the umask took away
             Ok(file)
         });
-        created.map_err(|error| SpoolError::at("create an output", &path, error))
+        created.map_err(|error| SpoolError::at("create an output", &claim.output(output), error))
     }
 
     /// Removes what an abandoned attempt wrote; the original stays.
@@ -447,20 +531,25 @@ impl Spool {
     /// When it cannot be copied.
     pub fn drop_anew(&self, place: &Place, rel: &Path) -> Result<(), SpoolError> {
         let (folder, name) = split(rel);
-        let inbox = self.layout.inbox.join(folder);
-        let failed = |error| SpoolError::at("drop a copy anew", &inbox, error);
-        let mut staged = OsString::from(".");
-        staged.push(name);
-        staged.push(".part");
-        let staged = inbox.join(staged);
-        make_dirs(&inbox).and_then(|()| fs::copy(self.path(place), &staged)).map_err(failed)?;
-        File::open(&staged).and_then(|copy| copy.sync_all()).map_err(failed)?;
+        let failed = |error| SpoolError::at("drop a copy anew", &self.layout.inbox.join(folder), error);
+        let mut original = match self.open_archived(place) {
+            Ok((original, _)) => original,
+            Err(error) if is_no_file(&error) || is_no_folder(&error) => return Ok(()), // swapped for what is never read
+            Err(error) => return Err(failed(error)),
+        };
+        let inbox = OpenFolder::open(&self.layout.inbox).and_then(|inbox| inbox.make_folders(folder, SOURCE_MODE)).map_err(failed)?;
+        let staged = PathBuf::from(format!(".anew-{}.part", Uuid::now_v7()));
+        let copied = inbox.create_new(&staged, Mode::from_raw_mode(0o640)).and_then(|mut copy| {
+            io::copy(&mut original, &mut copy)?;
+            copy.sync_all()
+        });
+        copied.map_err(failed)?;
         let family = Family::of(name);
         for suffix in 1.. {
             let name = if suffix == 1 { name.to_os_string() } else { family.original(suffix) };
-            match durable::rename_noreplace(&staged, &inbox.join(name)) {
+            match durable::rename_noreplace_at(&inbox, &staged, &inbox, Path::new(&name)) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                placed => return placed.and_then(|()| durable::sync_dir(&inbox)).map_err(failed),
+                placed => return placed.and_then(|()| inbox.open_any(Path::new(""))?.sync_all()).map_err(failed),
             }
         }
         Ok(())
@@ -488,9 +577,8 @@ impl Spool {
     /// # Errors
     /// When it is there and cannot be removed.
     pub fn clear_output(&self, claim: &Claim, output: Output) -> Result<(), SpoolError> {
-        let path = claim.output(output);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(SpoolError::at("remove an output", &path, error)),
+        match self.claim_folder(claim).and_then(|folder| folder.remove_file(Path::new(output.file_name()))) {
+            Err(error) if !is_no_folder(&error) => Err(SpoolError::at("remove an output", &claim.output(output), error)),
             _ => Ok(()),
         }
     }
@@ -503,22 +591,26 @@ impl Spool {
     pub fn unclaim(&self, claim: &Claim) -> Result<Option<PathBuf>, SpoolError> {
         self.remake_folders()?;
         let (folder, name) = split(&claim.rel);
-        let inbox = &self.layout.inbox;
-        let failed = |error| SpoolError::at("give the drop back", &inbox.join(&claim.rel), error);
+        let failed = |error| SpoolError::at("give the drop back", &self.layout.inbox.join(&claim.rel), error);
+        let inbox = OpenFolder::open(&self.layout.inbox).map_err(failed)?;
+        let source = match self.claim_folder(claim).and_then(|dir| dir.enter(folder)) {
+            Ok(source) => source,
+            Err(error) if is_no_folder(&error) => return Ok(None), // it holds no original
+            Err(error) => return Err(failed(error)),
+        };
         // A folder that cannot be had again (a link or a file stands in its place) loses the source, never the drop.
-        let beneath = make_dirs_beneath(inbox, folder).and_then(|()| durable::open_dir_beneath(inbox, folder));
-        let (target, folder) = match beneath {
+        let (target, folder) = match inbox.make_folders(folder, SOURCE_MODE) {
             Ok(target) => (target, folder),
-            Err(_) => (durable::open_dir_beneath(inbox, Path::new("")).map_err(failed)?, Path::new("")),
+            Err(_) => (inbox, Path::new("")),
         };
         let family = Family::of(name);
         for suffix in 1.. {
-            let name = if suffix == 1 { name.to_os_string() } else { family.original(suffix) };
-            match durable::rename_noreplace_at(CWD, &claim.original(), &target, Path::new(&name)) {
+            let given = if suffix == 1 { name.to_os_string() } else { family.original(suffix) };
+            match durable::rename_noreplace_at(&source, Path::new(name), &target, Path::new(&given)) {
                 Ok(()) => {
                     self.clear_outputs(claim)?;
                     self.remove_claim_folder(claim);
-                    return Ok(Some(folder.join(name)));
+                    return Ok(Some(folder.join(given)));
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => break,
@@ -534,16 +626,14 @@ impl Spool {
     /// When the claims folder cannot be listed.
     pub fn claims(&self) -> Result<Vec<Found>, SpoolError> {
         let failed = |error| SpoolError::at("list the claims", &self.layout.claimed, error);
-        let mut names = Vec::new();
-        for entry in fs::read_dir(&self.layout.claimed).map_err(failed)? {
-            names.push(entry.map_err(failed)?.file_name());
-        }
-        names.sort_unstable();
+        let claims = self.claims_folder().map_err(failed)?;
+        let mut names = claims.entries().and_then(Iterator::collect::<io::Result<Vec<_>>>).map_err(failed)?;
+        names.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         let mut found = Vec::with_capacity(names.len());
-        for name in names {
+        for (name, _) in names {
             let path = self.layout.claimed.join(&name);
             match name.to_str().and_then(|name| Uuid::parse_str(name).ok()) {
-                Some(job_id) if path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) => {
+                Some(job_id) if claims.look(Path::new(&name)).is_ok_and(|stat| stat.is_some_and(|stat| is_folder(&stat))) => {
                     found.extend(self.found_in(job_id, &path)?);
                 }
                 _ if name == PROBE => {}
@@ -563,7 +653,7 @@ impl Spool {
     pub fn sync_claims(&self, claims: &[&Claim]) -> io::Result<()> {
         let mut targets = Vec::new();
         for claim in claims {
-            if claim.original().symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) {
+            if self.look_in_claim(claim, &claim.rel)?.is_some_and(|stat| is_folder(&stat)) {
                 return durable::sync_file_system(&self.layout.claimed); // a bundle has more files than we look at
             }
             targets.push(claim.original());
@@ -650,8 +740,8 @@ impl Spool {
         }
         let mut finished = Finished { claim: claim.clone(), missing: Vec::new(), touched: Vec::new() };
         for step in ordered {
-            self.make_subfolder(&step.to, &mut finished.touched)?;
-            self.make_move(claim, step, &mut finished)?;
+            let target = self.make_subfolder(&step.to, &mut finished.touched)?;
+            self.make_move(claim, step, &target, &mut finished)?;
             lock(&self.names).taken.remove(&step.to);
         }
         Ok(finished)
@@ -663,16 +753,23 @@ impl Spool {
     /// # Errors
     /// When it cannot be read or written.
     pub fn mend_text(&self, place: &Place, text: &str) -> Result<(), SpoolError> {
-        let path = self.path(place);
-        let failed = |error| SpoolError::at("make a torn text whole", &path, error);
-        let is_candidate = |metadata: &fs::Metadata| metadata.is_file() && metadata.len() <= text.len() as u64;
-        if !fs::symlink_metadata(&path).is_ok_and(|metadata| is_candidate(&metadata)) || !is_torn(&fs::read(&path).map_err(failed)?, text) {
+        let failed = |error| SpoolError::at("make a torn text whole", &self.path(place), error);
+        let (mut file, stat) = match self.archive(place.folder).and_then(|folder| folder.open_to_mend(&place.rel)) {
+            Ok(opened) => opened,
+            Err(error) if is_no_file(&error) || is_no_folder(&error) => return Ok(()), // gone, or not ours any more
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(()), // likewise
+            Err(error) => return Err(failed(error)),
+        };
+        if not_regular(&stat).is_some() || look_of_stat(&stat).size > text.len() as u64 {
+            return Ok(());
+        }
+        let mut found = Vec::with_capacity(text.len());
+        file.read_to_end(&mut found).map_err(failed)?;
+        if !is_torn(&found, text) {
             return Ok(());
         }
         // In place: a name for a new file beside it may be too long, and torn once more it is mended once more.
-        let flags = i32::try_from(OFlags::NOFOLLOW.bits()).expect("a flag that the system takes as an int");
-        let file = OpenOptions::new().write(true).truncate(true).custom_flags(flags).open(&path);
-        file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(failed)
+        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(text.as_bytes())).map_err(failed)
     }
 
     /// Makes finished moves durable: each folder that was touched once, or one flush of the file system for many. With them
@@ -687,7 +784,7 @@ impl Spool {
     /// Removes the claim folders of durable moves. One that holds something unknown is left, as a finding.
     pub fn remove_claims(&self, finished: &[Finished]) {
         for finished in finished {
-            let is_moved = exists(&finished.claim.original()).is_ok_and(|exists| !exists);
+            let is_moved = self.look_in_claim(&finished.claim, &finished.claim.rel).is_ok_and(|there| there.is_none());
             if !is_moved || !self.remove_claim_folder(&finished.claim) {
                 self.find(Finding::LeftBehind(finished.claim.dir.clone()));
             }
@@ -701,10 +798,12 @@ impl Spool {
     /// `NameTaken` when something else stands there, else what the system said.
     pub fn relocate(&self, from: &Place, to: &Place) -> Result<bool, SpoolError> {
         let mut touched = Vec::new();
-        self.make_subfolder(to, &mut touched)?;
-        let moved = match durable::rename_noreplace(&self.path(from), &self.path(to)) {
+        let target = self.make_subfolder(to, &mut touched)?;
+        let (folder, name) = split(&from.rel);
+        let source = self.archive(from.folder).and_then(|archive| archive.enter(folder));
+        let moved = match source.and_then(|source| durable::rename_noreplace_at(&source, Path::new(name), &target, to.name())) {
             Ok(()) => true,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => exists(&self.path(to))?,
+            Err(error) if is_no_folder(&error) => self.look_at(to)?.is_some(),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(SpoolError::NameTaken { to: to.clone() }),
             Err(error) => return Err(SpoolError::at("move within the archive", &self.path(from), error)),
         };
@@ -840,8 +939,8 @@ impl Spool {
             if folder.is_dir() {
                 continue;
             }
-            make_dirs(folder).map_err(|error| SpoolError::at("make the folder", folder, error))?;
-            self.share(folder, shared_mode)?;
+            let opened = make_dirs(folder).and_then(|()| OpenFolder::open(folder));
+            self.share(&opened.map_err(|error| SpoolError::at("make the folder", folder, error))?, folder, shared_mode)?;
             made.push(folder.clone());
         }
         for parent in made.iter().filter_map(|folder| folder.parent()) {
@@ -862,13 +961,13 @@ impl Spool {
     }
 
     /// Gives a folder that we made to the group, if there is one; folders that others made keep what they have.
-    fn share(&self, folder: &Path, mode: u32) -> Result<(), SpoolError> {
+    fn share(&self, folder: &OpenFolder, path: &Path, mode: u32) -> Result<(), SpoolError> {
         let Some(gid) = self.gid else { return Ok(()) };
-        let shared =
-            std::os::unix::fs::chown(folder, None, Some(gid)).and_then(|()| fs::set_permissions(folder, Permissions::from_mode(mode))); // after chown, which clears the group bit
+        let shared = std::os::unix::fs::fchown(folder, None, Some(gid))
+            .and_then(|()| Ok(rustix::fs::fchmod(folder.as_fd(), Mode::from_raw_mode(mode))?)); // after chown, which clears the group bit
         shared.map_err(|source| SpoolError::Other {
             what: "give the folder to the group",
-            path: folder.to_path_buf(),
+            path: path.to_path_buf(),
             source,
             remedy: "run the daemon as a member of that group, or correct [folders] group",
         })
@@ -879,7 +978,11 @@ impl Spool {
     fn check_one_file_system(&self) -> Result<(), SpoolError> {
         let Layout { inbox, processed, failed, claimed, .. } = &self.layout;
         let mut at = claimed.join(PROBE);
-        match File::create(&at).map_err(|error| SpoolError::at("write into the folder", claimed, error)) {
+        let probe = self.claims_folder().and_then(|claims| {
+            claims.remove_file(Path::new(PROBE))?; // of a start that died here
+            claims.create_new(Path::new(PROBE), Mode::from_raw_mode(0o640))
+        });
+        match probe.map_err(|error| SpoolError::at("write into the folder", claimed, error)) {
             Err(SpoolError::OutOfSpace { .. }) => return Ok(()), // a full disk pauses the intake, it does not stop the start
             created => std::mem::drop(created?),
         }
@@ -900,13 +1003,14 @@ impl Spool {
     /// What one claim folder holds.
     fn found_in(&self, job_id: Uuid, dir: &Path) -> Result<Option<Found>, SpoolError> {
         let failed = |error| SpoolError::at("list a claim folder", dir, error);
-        let contents = contents_of(dir).map_err(failed)?;
         let claim = |rel: &Path| Claim { job_id, dir: dir.to_path_buf(), rel: rel.to_path_buf() };
+        let opened = self.claim_folder(&claim(Path::new(""))).map_err(failed)?;
+        let contents = contents_of(&opened).map_err(failed)?;
         Ok(match contents.originals.as_slice() {
             [rel] => {
                 let claim = claim(rel);
-                let metadata = fs::symlink_metadata(claim.original()).map_err(failed)?;
-                if !metadata.is_dir() && not_regular(&metadata).is_some() {
+                let stat = opened.look(rel).map_err(failed)?;
+                if stat.is_some_and(|stat| !is_folder(&stat) && not_regular(&stat).is_some()) {
                     self.unclaim(&claim)?; // swapped in before a crash let us look: the scan refuses it
                     return Ok(None);
                 }
@@ -922,17 +1026,31 @@ impl Spool {
     /// Removes a claim folder and what we put there, never anything else. Whether it is gone.
     fn remove_claim_folder(&self, claim: &Claim) -> bool {
         debug_assert!(claim.dir.starts_with(&self.layout.claimed), "only claim folders are removed");
-        if fs::remove_dir(&claim.dir).is_ok() {
+        let Ok(claims) = self.claims_folder() else { return false };
+        if claims.remove_folder(claim.name()).is_ok() {
             return true; // the usual case: everything was moved
         }
-        for output in Output::ALL {
-            let _ = fs::remove_file(claim.output(output)); // usually none is there; the removal of the folder tells
+        if let Ok(folder) = claims.enter(claim.name()) {
+            for output in Output::ALL {
+                let _ = folder.remove_file(Path::new(output.file_name())); // usually none is there; the removal of the folder tells
+            }
+            for count in 1..=DEATHS_MAX {
+                let _ = folder.remove_file(Path::new(&format!("{DEATH_PREFIX}{count}"))); // likewise
+            }
         }
-        for count in 1..=deaths(claim) {
-            let _ = fs::remove_file(claim.dir.join(format!("{DEATH_PREFIX}{count}"))); // likewise
+        remove_empty_folders(&claims, claim.name(), DEPTH_MAX);
+        claims.look(claim.name()).is_ok_and(|there| there.is_none())
+    }
+
+    /// Makes a claim folder and the folders inside it; the innermost one. A job id that was used before is an error: its
+    /// claim is not touched.
+    fn make_claim_folder(&self, claim: &Claim) -> io::Result<OpenFolder> {
+        let claims = self.claims_folder()?;
+        if !claims.make_folder(claim.name(), FOLDER_MODE)? {
+            return Err(io::ErrorKind::AlreadyExists.into());
         }
-        remove_empty_dirs(&claim.dir, DEPTH_MAX);
-        !claim.dir.exists()
+        let made = claims.enter(claim.name()).and_then(|folder| folder.make_folders(split(&claim.rel).0, FOLDER_MODE));
+        made.inspect_err(|_| remove_empty_folders(&claims, claim.name(), DEPTH_MAX))
     }
 
     /// The subfolder in the archive for a source, under another name where a file stands in its way.
@@ -943,11 +1061,9 @@ impl Spool {
             for suffix in 1.. {
                 let name = if suffix == 1 { component.as_os_str().to_os_string() } else { family.original(suffix) };
                 let place = Place { folder, rel: free.join(&name) };
-                let path = self.path(&place);
-                let usable = match fs::symlink_metadata(&path) {
-                    Ok(metadata) => metadata.is_dir(),
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => !reserved.taken.contains(&place),
-                    Err(error) => return Err(SpoolError::at("look at the archive", &path, error)),
+                let usable = match self.look_at(&place)? {
+                    Some(stat) => is_folder(&stat),
+                    None => !reserved.taken.contains(&place),
                 };
                 if usable {
                     free = place.rel;
@@ -983,19 +1099,22 @@ impl Spool {
 
     fn is_free(&self, reserved: &Reservations, place: &Place) -> Result<bool, SpoolError> {
         let is_ours = place.folder == Folder::Processed && place.rel == Path::new(STATUS_FILE);
-        Ok(!is_ours && !reserved.taken.contains(place) && !exists(&self.path(place))?)
+        Ok(!is_ours && !reserved.taken.contains(place) && self.look_at(place)?.is_none())
     }
 
-    fn source_of(claim: &Claim, from: Source) -> PathBuf {
+    /// Where something lies inside its claim folder.
+    fn source_of(claim: &Claim, from: Source) -> &Path {
         match from {
-            Source::Original => claim.original(),
-            Source::Output(output) => claim.output(output),
+            Source::Original => &claim.rel,
+            Source::Output(output) => Path::new(output.file_name()),
         }
     }
 
     fn state_of(&self, claim: &Claim, step: &Move) -> Result<MoveState, SpoolError> {
-        let (from, to) = (Self::source_of(claim, step.from), self.path(&step.to));
-        Ok(match (identity_of(&from)?, identity_of(&to)?) {
+        let identity = |stat: Option<Stat>| stat.map(|stat| (look_of_stat(&stat).dev, look_of_stat(&stat).ino));
+        let source = self.look_in_claim(claim, Self::source_of(claim, step.from));
+        let source = source.map_err(|error| SpoolError::at("look at", &claim.dir, error))?;
+        Ok(match (identity(source), identity(self.look_at(&step.to)?)) {
             (Some(_), None) => MoveState::Waiting,
             (None, Some(_)) => MoveState::Done,
             (Some(source), Some(target)) if source == target => MoveState::Linked,
@@ -1004,19 +1123,26 @@ impl Spool {
         })
     }
 
-    fn make_move(&self, claim: &Claim, step: &Move, finished: &mut Finished) -> Result<(), SpoolError> {
-        let (from, to) = (Self::source_of(claim, step.from), self.path(&step.to));
-        let failed = |error| SpoolError::at("move into the archive", &to, error);
+    fn make_move(&self, claim: &Claim, step: &Move, target: &OpenFolder, finished: &mut Finished) -> Result<(), SpoolError> {
+        let failed = |error| SpoolError::at("move into the archive", &self.path(&step.to), error);
+        let (folder, name) = split(Self::source_of(claim, step.from));
+        let source = || self.claim_folder(claim).and_then(|dir| dir.enter(folder));
         match self.state_of(claim, step)? {
-            MoveState::Waiting => match durable::rename_noreplace(&from, &to) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(SpoolError::NameTaken { to: step.to.clone() }),
-                moved => moved.map_err(failed)?,
-            },
-            MoveState::Linked => fs::remove_file(&from).map_err(failed)?,
+            MoveState::Waiting => {
+                let source = source().map_err(failed)?;
+                match durable::rename_noreplace_at(&source, Path::new(name), target, step.to.name()) {
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                        return Err(SpoolError::NameTaken { to: step.to.clone() });
+                    }
+                    moved => moved.map_err(failed)?,
+                }
+            }
+            MoveState::Linked => drop(source().and_then(|source| source.remove_file(Path::new(name))).map_err(failed)?),
             MoveState::Done => {}
             MoveState::Missing => finished.missing.push(step.to.clone()),
             MoveState::Taken => return Err(SpoolError::NameTaken { to: step.to.clone() }),
         }
+        let to = self.path(&step.to);
         if matches!(step.from, Source::Output(output) if output.is_text()) {
             finished.touched.push(to.clone()); // before its folder: one write of the file system's journal for both
         }
@@ -1024,27 +1150,39 @@ impl Spool {
         Ok(())
     }
 
-    /// Makes the subfolders of a place, and notes the folders in which one was made.
-    fn make_subfolder(&self, place: &Place, touched: &mut Vec<PathBuf>) -> Result<(), SpoolError> {
+    /// Makes the subfolders of a place and opens the innermost; notes the folders in which one was made.
+    fn make_subfolder(&self, place: &Place, touched: &mut Vec<PathBuf>) -> Result<OpenFolder, SpoolError> {
         let shared_mode = if place.folder == Folder::Failed { 0o2770 } else { 0o2750 };
         let mut dir = self.folder(place.folder).to_path_buf();
+        let mut folder = self.archive(place.folder).map_err(|error| SpoolError::at("open the folder", &dir, error))?;
         for component in split(&place.rel).0.components() {
+            let name = Path::new(component.as_os_str());
             let parent = dir.clone();
-            dir.push(component);
-            match DirBuilder::new().mode(0o750).create(&dir) {
-                Ok(()) => {
-                    self.share(&dir, shared_mode)?;
-                    touched.push(parent);
-                }
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    if !fs::symlink_metadata(&dir).is_ok_and(|metadata| metadata.is_dir()) {
-                        return Err(SpoolError::NameTaken { to: place.clone() });
-                    }
-                }
+            dir.push(name);
+            let is_new = folder.make_folder(name, FOLDER_MODE).map_err(|error| SpoolError::at("make the folder", &dir, error))?;
+            folder = match folder.enter(name) {
+                Ok(folder) => folder,
+                Err(error) if is_no_folder(&error) => return Err(SpoolError::NameTaken { to: place.clone() }),
                 Err(error) => return Err(SpoolError::at("make the folder", &dir, error)),
+            };
+            if is_new {
+                self.share(&folder, &dir, shared_mode)?;
+                touched.push(parent);
             }
         }
-        Ok(())
+        Ok(folder)
+    }
+
+    /// Opens what is to be flushed, by the folder of ours in which it lies.
+    fn open_to_sync(&self, target: &Path) -> io::Result<File> {
+        let Layout { inbox, processed, failed, claimed, .. } = &self.layout;
+        for base in [claimed, inbox, processed, failed] {
+            if let Ok(below) = target.strip_prefix(base) {
+                let folder = if base == claimed { self.claims_folder()? } else { OpenFolder::open(base)? };
+                return folder.open_any(below);
+            }
+        }
+        File::open(target)
     }
 
     /// Syncs files and folders one by one, or the whole file system when they are many. What somebody has removed in the
@@ -1056,9 +1194,9 @@ impl Spool {
             return durable::sync_file_system(&self.layout.claimed);
         }
         for target in targets {
-            match File::open(&target) {
-                Ok(file) => file.sync_all()?,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            match self.open_to_sync(&target) {
+                Ok(file) => sync_content(&file)?,
+                Err(error) if is_no_folder(&error) || is_no_file(&error) => {}
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return durable::sync_file_system(&self.layout.claimed),
                 Err(error) => return Err(error),
             }
@@ -1067,6 +1205,10 @@ impl Spool {
     }
 }
 
+/// Of folders inside a claim and of sources in the archive.
+const FOLDER_MODE: Mode = Mode::from_raw_mode(0o750);
+/// Of a source's folder that has to be made anew in the inbox, for whoever drops there.
+const SOURCE_MODE: Mode = Mode::from_raw_mode(0o770);
 /// Claim folders are as deep as the inbox may be, and one file.
 const DEPTH_MAX: usize = 9;
 
@@ -1077,16 +1219,15 @@ struct Contents {
 }
 
 /// Walks a claim folder: paths that can be drops, and whether outputs lie at its top. Dot-names are never drops.
-fn contents_of(dir: &Path) -> io::Result<Contents> {
+fn contents_of(dir: &OpenFolder) -> io::Result<Contents> {
     let mut contents = Contents::default();
     let mut to_enter = vec![PathBuf::new()];
     while let Some(folder) = to_enter.pop() {
-        for entry in fs::read_dir(dir.join(&folder))? {
-            let entry = entry?;
-            let name = entry.file_name();
+        for entry in dir.enter(&folder)?.looks()? {
+            let (name, stat) = entry?;
             if name.as_bytes().starts_with(b".") {
                 contents.has_outputs |= folder.as_os_str().is_empty() && Output::ALL.iter().any(|output| name == output.file_name());
-            } else if entry.file_type()?.is_dir() && !listing::is_bundle_name(&name) {
+            } else if is_folder(&stat) && !listing::is_bundle_name(&name) {
                 if folder.components().count() < DEPTH_MAX {
                     to_enter.push(folder.join(name));
                 }
@@ -1099,17 +1240,18 @@ fn contents_of(dir: &Path) -> io::Result<Contents> {
 }
 
 /// Removes a tree of empty folders, and stops at whatever is not empty, or is a drop itself.
-fn remove_empty_dirs(dir: &Path, depth_max: usize) {
-    if fs::remove_dir(dir).is_ok() || depth_max == 0 {
+fn remove_empty_folders(parent: &OpenFolder, name: &Path, depth_max: usize) {
+    if parent.remove_folder(name).is_ok() || depth_max == 0 {
         return;
     }
-    let Ok(entries) = fs::read_dir(dir) else { return };
-    for entry in entries.flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) && !listing::is_bundle_name(&entry.file_name()) {
-            remove_empty_dirs(&entry.path(), depth_max - 1);
+    let Ok(folder) = parent.enter(name) else { return };
+    let Ok(entries) = folder.looks() else { return };
+    for (name, stat) in entries.filter_map(Result::ok) {
+        if is_folder(&stat) && !listing::is_bundle_name(&name) {
+            remove_empty_folders(&folder, Path::new(&name), depth_max - 1);
         }
     }
-    let _ = fs::remove_dir(dir); // still not empty: something of others is in it, and the caller looks
+    let _ = parent.remove_folder(name); // still not empty: something of others is in it, and the caller looks
 }
 
 /// Whether this is what a power cut leaves of a text: less of it, or zeros where it never reached the disk.
@@ -1119,38 +1261,17 @@ fn is_torn(found: &[u8], text: &str) -> bool {
         && found.iter().zip(text.bytes()).all(|(found, byte)| *found == 0 || *found == byte)
 }
 
-/// Whether a claimed path is what the scan saw: the same file, regular, with one link, with the same content.
-fn is_still(drop: &Drop, path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|metadata| {
-        let look: Look = look_of(&metadata);
-        match drop.kind {
-            DropKind::File => not_regular(&metadata).is_none() && look.same_content(&drop.look),
-            DropKind::Bundle => metadata.is_dir() && look.same_file(&drop.look),
-        }
-    })
-}
-
-/// Makes a claim folder and the folders inside it. A job id that was used before is an error: its claim is not touched.
-fn make_claim_dirs(claim: &Claim) -> io::Result<()> {
-    DirBuilder::new().mode(0o750).create(&claim.dir)?;
-    make_dirs(&claim.dir.join(split(&claim.rel).0)).inspect_err(|_| remove_empty_dirs(&claim.dir, DEPTH_MAX))
+/// Whether what was claimed is what the scan saw: the same file, regular, with one link, with the same content.
+fn is_still(drop: &Drop, stat: &Stat) -> bool {
+    let look = look_of_stat(stat);
+    match drop.kind {
+        DropKind::File => not_regular(stat).is_none() && look.same_content(&drop.look),
+        DropKind::Bundle => is_folder(stat) && look.same_file(&drop.look),
+    }
 }
 
 fn make_dirs(dir: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o750).create(dir)
-}
-
-/// Makes folders below the inbox without walking through a link that somebody may have put there.
-fn make_dirs_beneath(inbox: &Path, sub: &Path) -> io::Result<()> {
-    let mut made = PathBuf::new();
-    for component in sub.components() {
-        let parent = durable::open_dir_beneath(inbox, &made)?;
-        match rustix::fs::mkdirat(&parent, Path::new(component.as_os_str()), Mode::from_raw_mode(0o770)) {
-            Ok(()) | Err(rustix::io::Errno::EXIST) => made.push(component),
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
 }
 
 /// The folder part and the file name of a relative path.
@@ -1159,27 +1280,14 @@ fn split(rel: &Path) -> (&Path, &OsStr) {
     (rel.parent().unwrap_or(Path::new("")), rel.file_name().unwrap_or_default())
 }
 
-fn exists(path: &Path) -> Result<bool, SpoolError> {
-    identity_of(path).map(|identity| identity.is_some())
-}
-
-/// Whether a folder could not be opened because there is none of that name, but nothing or something else.
-fn is_no_folder(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-        || error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
+/// Flushes a file or a folder; a pipe or a device that somebody put there has nothing to flush.
+fn sync_content(file: &File) -> io::Result<()> {
+    let kind = file.metadata()?.file_type();
+    if kind.is_file() || kind.is_dir() { file.sync_all() } else { Ok(()) }
 }
 
 fn not_one_file_system(one: &Path, other: &Path) -> SpoolError {
     SpoolError::NotOneFileSystem { one: one.to_path_buf(), other: other.to_path_buf() }
-}
-
-/// Which file a name stands for, if any; links are not followed.
-fn identity_of(path: &Path) -> Result<Option<(u64, u64)>, SpoolError> {
-    match fs::symlink_metadata(path) {
-        Ok(metadata) => Ok(Some((metadata.dev(), metadata.ino()))),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
-        Err(error) => Err(SpoolError::at("look at", path, error)),
-    }
 }
 
 fn dev_of(folder: &Path) -> Result<u64, SpoolError> {

@@ -12,9 +12,9 @@ use super::delivery::Moves;
 use super::ledger::Notice;
 use super::{Fatal, Ingest, Recovered, Start, UNFINISHED_STARTS, fate_name, finding_code};
 use crate::clock;
-use crate::inbox::{self, Claim, DropKind, Finished, Found, Names, Output, SpoolError, display_name};
+use crate::inbox::{self, Claim, DropKind, Finished, Found, Names, Output, Spool, SpoolError, display_name};
 use crate::journal::{Action, AlertCode, Report};
-use crate::reading::{Look, look_of, sha256_of};
+use crate::reading::{Look, sha256_of};
 use crate::render::receipt::Facts;
 use crate::render::words::counted;
 use crate::store::{Group, Store};
@@ -33,9 +33,9 @@ pub(super) struct Delivery {
 
 impl Delivery {
     /// Whether somebody wrote to the claimed original after it had been read.
-    pub(super) fn is_changed(&self) -> bool {
-        let now = self.claim.original().symlink_metadata().map(|metadata| look_of(&metadata));
-        self.look.zip(now.ok()).is_some_and(|(then, now)| !then.same_content(&now))
+    pub(super) fn is_changed(&self, spool: &Spool) -> bool {
+        let now = spool.look_claimed(&self.claim).ok().flatten(); // that it is gone is told by its move
+        self.look.zip(now).is_some_and(|(then, now)| !then.same_content(&now))
     }
 }
 
@@ -68,7 +68,7 @@ impl Ingest {
         let mut finished: Vec<Finished> = Vec::with_capacity(deliveries.len());
         let mut changed = Vec::new();
         for delivery in deliveries {
-            let is_changed = delivery.is_changed();
+            let is_changed = delivery.is_changed(&self.spool);
             let (done, moves) = self.move_out(delivery)?;
             finished.push(done);
             if is_changed {
@@ -127,7 +127,8 @@ impl Ingest {
         for (moves, sha256) in self.store.rejects_files(parent)? {
             let rejects = Moves::from_json(&moves).0.into_iter().find(|step| step.from == inbox::Source::Output(Output::Rejects));
             let Some(place) = rejects.map(|step| step.to) else { continue };
-            let is_ours = sha256_of(&self.spool.path(&place)).is_ok_and(|hash| hash == sha256);
+            let found = self.spool.open_archived(&place).and_then(|(file, _)| sha256_of(&file));
+            let is_ours = found.is_ok_and(|hash| hash == sha256);
             if is_ours && let Err(error) = self.spool.retire(&place) {
                 tracing::warn!(%error, "a resolved rejects file stays in failed/");
             }

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 use uuid::Uuid;
 
 use super::stream::{self, Cutoff, Width};
+use crate::beneath::OpenFolder;
 use crate::engine::cells;
 use crate::engine::chunk::{Chunk, Context, IssueCounts};
 use crate::engine::file_error::FileError;
@@ -50,9 +51,21 @@ impl Opened {
 /// # Errors
 /// What the system said; inside, why the file is no list at all.
 pub fn open(path: &Path, rules: &Rules) -> io::Result<Result<Opened, FileError>> {
-    match SourceFile::open(path, rules) {
+    told(SourceFile::open(path, rules))
+}
+
+/// Opens a file of a folder that others may write to: no link in there is followed.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_beneath(folder: &Path, below: &Path, rules: &Rules) -> io::Result<Result<Opened, FileError>> {
+    told(SourceFile::opened(OpenFolder::open(folder).and_then(|folder| folder.open_file(below)), None, rules))
+}
+
+fn told(opened: Result<SourceFile, Unopened>) -> io::Result<Result<Opened, FileError>> {
+    match opened {
         Ok(file) => Ok(Ok(Opened { file })),
-        Err(Unopened::Gone) => Err(io::Error::from(io::ErrorKind::NotFound)),
+        Err(Unopened::Gone | Unopened::Replaced) => Err(io::Error::from(io::ErrorKind::NotFound)),
         Err(Unopened::Unreadable(error)) if error.code == "unreadable" => {
             Err(io::Error::other(format!("{}. {}", error.what, error.remedy)))
         }

@@ -40,6 +40,20 @@ impl Look {
     }
 }
 
+/// [`look_of`] what was seen through an open folder.
+#[must_use]
+#[allow(clippy::unnecessary_cast, clippy::cast_sign_loss, clippy::cast_lossless, reason = "the types differ between systems")]
+pub fn look_of_stat(stat: &rustix::fs::Stat) -> Look {
+    let nanoseconds = |seconds: i128, rest: i128| seconds * 1_000_000_000 + rest;
+    Look {
+        size: stat.st_size as u64,
+        mtime_ns: nanoseconds(stat.st_mtime as i128, stat.st_mtime_nsec as i128),
+        ctime_ns: nanoseconds(stat.st_ctime as i128, stat.st_ctime_nsec as i128),
+        dev: stat.st_dev as u64,
+        ino: stat.st_ino as u64,
+    }
+}
+
 /// What a look sees in a file's metadata.
 #[must_use]
 pub fn look_of(metadata: &Metadata) -> Look {

@@ -1,16 +1,18 @@
-//! The file of a drop, opened so that nothing it turns out to be can hurt: no link followed, no pipe waited for, and told
-//! at the end whether it stayed the same while it was read.
+//! The file of a drop, opened so that nothing it turns out to be can hurt: no pipe waited for, nothing but a regular file
+//! read, and told at the end whether it stayed the same while it was read.
+//!
+//! A file in a folder that others may write to comes here already open, through that folder's handle (`beneath.rs`).
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Seek};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
 use super::feed::{Feed, Streamed};
-use super::look::{Look, look_of};
+use super::look::{Look, look_of, look_of_stat};
 use super::unpack::{self, Container, Trouble, UnpackLimits, Unpacked};
+use crate::beneath::{self, is_no_file, is_no_folder};
 use crate::engine::decode::Encoding;
 use crate::engine::file_error::FileError;
 use crate::engine::plan::{HEAD_BYTES, Head};
@@ -39,6 +41,8 @@ struct Inside {
 pub(crate) enum Unopened {
     /// It is not there any more.
     Gone,
+    /// Another file has its name.
+    Replaced,
     /// It is there and nothing can be read from it: a person must act.
     Unreadable(FileError),
     /// The machine failed, not the file.
@@ -55,27 +59,27 @@ impl From<Trouble> for Unopened {
 }
 
 impl SourceFile {
-    /// Opens a regular file, and what it is packed in, and reads the head of the list.
+    /// Opens a regular file that somebody named, and what it is packed in, and reads the head of the list. Links are
+    /// followed: whoever names a link means what it points to.
     pub fn open(path: &Path, rules: &Rules) -> Result<Self, Unopened> {
-        let no_follow = (rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK).bits();
-        let opened = OpenOptions::new().read(true).custom_flags(no_follow.cast_signed()).open(path);
-        let file = opened.map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Unopened::Gone,
-            io::ErrorKind::PermissionDenied => Unopened::Unreadable(FileError::new(
-                "unreadable",
-                "we are not allowed to read it (permission denied)",
-                "Give the program's user the right to read it (chmod a+r) and drop it again",
-            )),
-            _ if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => Unopened::Unreadable(not_regular()),
-            _ => Unopened::Machine(error),
-        })?;
-        let metadata = file.metadata().map_err(Unopened::Machine)?;
-        if !metadata.is_file() {
-            return Err(Unopened::Unreadable(not_regular()));
+        let (file, stat) = beneath::open_given(path).map_err(unopened)?;
+        Self::of(file, look_of_stat(&stat), rules)
+    }
+
+    /// The same, of a file that has been opened through its folder. `seen` is the file that it should be: what was swapped
+    /// for another meanwhile, or has got a second name by which it could be changed later, is not read.
+    pub fn opened(opened: io::Result<(File, rustix::fs::Stat)>, seen: Option<&Look>, rules: &Rules) -> Result<Self, Unopened> {
+        let (file, stat) = opened.map_err(unopened)?;
+        let look = look_of_stat(&stat);
+        if stat.st_nlink > 1 || seen.is_some_and(|seen| !seen.same_file(&look)) {
+            return Err(Unopened::Replaced);
         }
-        let mut head = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(HEAD_BYTES).min(HEAD_BYTES));
+        Self::of(file, look, rules)
+    }
+
+    fn of(file: File, look: Look, rules: &Rules) -> Result<Self, Unopened> {
+        let mut head = Vec::with_capacity(usize::try_from(look.size).unwrap_or(HEAD_BYTES).min(HEAD_BYTES));
         (&file).take(HEAD_BYTES as u64).read_to_end(&mut head).map_err(Unopened::Machine)?;
-        let look = look_of(&metadata);
         let is_whole = head.len() as u64 >= look.size && head.len() < HEAD_BYTES;
         let mut source = Self { file, look, head, is_whole, inside: None };
         if unpack::container_of(&source.head) != Container::Plain && look.size <= rules.limits.file_bytes {
@@ -179,17 +183,29 @@ impl std::fmt::Debug for SourceFile {
     }
 }
 
-fn not_regular() -> FileError {
-    FileError::new("not_a_file", "this is a link, a pipe or a device, not a file", "Copy the file itself into the inbox")
+/// Why a file could not be opened, by what follows from it.
+fn unopened(error: io::Error) -> Unopened {
+    if is_no_file(&error) {
+        let what = "this is a link, a pipe or a device, not a file";
+        return Unopened::Unreadable(FileError::new("not_a_file", what, "Copy the file itself into the inbox"));
+    }
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => Unopened::Unreadable(FileError::new(
+            "unreadable",
+            "we are not allowed to read it (permission denied)",
+            "Give the program's user the right to read it (chmod a+r) and drop it again",
+        )),
+        _ if is_no_folder(&error) => Unopened::Gone,
+        _ => Unopened::Machine(error),
+    }
 }
 
-/// Hash of a whole file, read in pieces.
+/// Hash of a whole file from where it stands, read in pieces.
 ///
 /// # Errors
 /// What the system said.
-pub(crate) fn sha256_of(path: &Path) -> io::Result<[u8; 32]> {
+pub(crate) fn sha256_of(mut file: &File) -> io::Result<[u8; 32]> {
     let mut hasher = Sha256::new();
-    let mut file = File::open(path)?;
     let mut buffer = vec![0; 1 << 18];
     loop {
         match file.read(&mut buffer)? {

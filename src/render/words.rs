@@ -277,12 +277,21 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
+/// [`shown`] for a text of several lines: line ends stay, everything else that could play a trick on a terminal goes.
+#[must_use]
+pub fn page_shown(page: &str) -> Cow<'_, str> {
+    if !page.contains(|character| character != '\n' && is_unsafe_to_show(character)) {
+        return Cow::Borrowed(page);
+    }
+    Cow::Owned(page.split('\n').map(shown).collect::<Vec<_>>().join("\n"))
+}
+
 /// Control characters, line separators, and invisible marks that hide or reorder text; not the joiners that names are
 /// written with in some scripts.
 fn is_unsafe_to_show(character: char) -> bool {
     character.is_control()
         || matches!(character,
-            '\u{061c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+            '\u{061c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// Separates an integer's digits by threes; a sign in front stays there.

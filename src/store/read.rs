@@ -257,7 +257,7 @@ impl Store {
             return Ok(self.past_jobs("job_id = ?1", params![id.as_bytes()])?.pop());
         }
         let by_file = self.past_jobs("file = ?1 ORDER BY seq DESC LIMIT 1", params![job_or_file])?.pop();
-        if by_file.is_some() || job_or_file.len() < 8 {
+        if by_file.is_some() || job_or_file.len() < 8 || !job_or_file.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') {
             return Ok(by_file);
         }
         let start = job_or_file.replace('-', "").to_uppercase();

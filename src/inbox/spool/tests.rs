@@ -131,7 +131,7 @@ fn a_scan_lists_drops_and_names_what_it_ignores_once() {
     fs::hard_link(room.at("linked.csv"), room.at("inbox/linked.csv")).expect("link");
     symlink("/etc/passwd", room.at("inbox/symlink.csv")).expect("symlink");
     symlink("/etc", room.at("inbox/folder")).expect("symlink");
-    rustix::fs::mknodat(CWD, room.at("inbox/fifo.csv"), rustix::fs::FileType::Fifo, Mode::RUSR, 0).expect("fifo");
+    rustix::fs::mknodat(rustix::fs::CWD, room.at("inbox/fifo.csv"), rustix::fs::FileType::Fifo, Mode::RUSR, 0).expect("fifo");
     room.put("inbox/sheet.numbers/index.zip", "z");
 
     let scan = room.spool.scan().expect("scan");
@@ -340,7 +340,7 @@ fn finishing_moves_everything_and_can_be_repeated_after_any_half() {
         fs::create_dir_all(room.at("failed/zillow")).expect("folder");
         let steps = [&moves[1], &moves[2], &moves[0]];
         for step in steps.iter().take(done_before.min(3)) {
-            fs::rename(Spool::source_of(&claim, step.from), room.spool.path(&step.to)).expect("rename");
+            fs::rename(claim.dir.join(Spool::source_of(&claim, step.from)), room.spool.path(&step.to)).expect("rename");
         }
         if done_before == 4 {
             fs::hard_link(room.spool.path(&moves[0].to), claim.original()).expect("link");
