@@ -607,4 +607,19 @@ mod tests {
             prop_assert!(checked.batch.is_empty() != checked.issues.is_empty());
         }
     }
+
+    #[test]
+    fn as_many_cells_as_are_allowed_are_read_and_more_are_told_once() {
+        let mut rules = Rules::default();
+        rules.limits.columns = 3;
+        assert_eq!(read("name,email,value", "Ann,a@b.co,5", &rules), "Ann|a@b.co|5|||csv|");
+        assert_eq!(
+            read("name,email,value", "Ann,a@b.co,5,x", &rules),
+            "too_many_fields@: Too many fields: 4 cells for 3 columns (is there a comma in a cell without quotes?)"
+        );
+        assert_eq!(
+            read("name,email,value", "Ann,a@b.co,5,", &rules),
+            "too_many_fields@: Too many fields: 4 cells, at most 3 columns are allowed"
+        );
+    }
 }

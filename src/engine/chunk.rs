@@ -381,4 +381,11 @@ mod tests {
         assert_eq!(all.pairs.len(), 1);
         assert_eq!((all.pairs[0].count, all.pairs[0].rows.clone()), (2, vec![13, 23]));
     }
+
+    #[test]
+    fn a_row_comes_back_only_to_a_job_that_is_known() {
+        let (ours, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let known = Parents::Known(HashSet::from([ours]));
+        assert_eq!([known.knows(ours), known.knows(other), Parents::Any.knows(other)], [true, false, true]);
+    }
 }

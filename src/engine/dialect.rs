@@ -265,6 +265,8 @@ mod tests {
             ("", ','),
         ] {
             assert_eq!(found(text).0, delimiter, "{text:?}");
+            let confidence = detect(text.as_bytes(), &ReadingRules::default()).confidence;
+            assert!((0.0..=1.0).contains(&confidence), "{confidence} for {text:?}");
         }
     }
 

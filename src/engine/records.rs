@@ -186,3 +186,43 @@ pub(super) fn read_clean(text: &[u8], dialect: &Dialect, out: &mut Cells) {
         at += 1;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rows of a text, cells joined with `|`.
+    fn rows(mut records: Records<'_>) -> Vec<String> {
+        let (mut cells, mut rows) = (ByteRecord::new(), Vec::new());
+        while records.next(&mut cells).is_some() {
+            rows.push(cells.iter().map(String::from_utf8_lossy).collect::<Vec<_>>().join("|"));
+        }
+        rows
+    }
+
+    #[test]
+    fn the_record_that_the_end_of_a_part_cuts_is_none() {
+        let table = Table::default();
+        assert_eq!(rows(Records::of_part(b"a,b\nc,d\ne,", &table, 64)), ["a|b", "c|d"]);
+        assert_eq!(rows(Records::new(b"a,b\nc,d\ne,", &table, 64)), ["a|b", "c|d", "e|"]);
+    }
+
+    #[test]
+    fn cells_behind_the_header_go_only_where_the_table_says_that_they_are_none() {
+        let table = Table { width: 3, ..Table::default() };
+        assert_eq!(rows(Records::new(b"a,,\n,,\n", &table, 64)), ["a||", "||"]);
+        let table = Table { width: 3, columns: 2, ..Table::default() };
+        assert_eq!(rows(Records::new(b"a,b,\na,b,c\n", &table, 64)), ["a|b", "a|b|c"]);
+    }
+
+    #[test]
+    fn a_space_after_each_delimiter_is_taken_off() {
+        let table = Table { width: 3, ..Table::default() };
+        for (text, expected) in [("a, b, c\n", "a|b|c"), ("\"a,b\", c, d\n", "a,b|c|d"), ("a,  b, c\n", "a|  b| c"), ("a, b,c\n", "a| b|c")]
+        {
+            assert_eq!(rows(Records::new(text.as_bytes(), &table, 64)), [expected], "{text}");
+        }
+        let pair = Table { width: 2, ..Table::default() };
+        assert_eq!(rows(Records::new(b"a, b\n", &pair, 64)), ["a| b"], "one delimiter shows no habit");
+    }
+}

@@ -248,4 +248,16 @@ mod tests {
         assert_eq!(restore(&record, 1, |_| true, &mut restored), None);
         assert_eq!(restored.iter().collect::<Vec<_>>(), [b"'x"]);
     }
+
+    #[test]
+    fn a_changed_row_has_another_hash_and_an_empty_cell_at_its_end_changes_nothing() {
+        let hash = |cells: &[&str]| cells_hash(&ByteRecord::from(cells.to_vec()));
+        assert_eq!(hash(&["Ann", "a@b.co"]), hash(&["Ann", "a@b.co", "", ""]));
+        for other in [&["Ann", "a@b.com"][..], &["", "Ann", "a@b.co"], &["Anna", "@b.co"], &["Ann"], &[]] {
+            assert_ne!(hash(&["Ann", "a@b.co"]), hash(other), "{other:?}");
+        }
+        let digest = |job: u128, row, hash| row_digest(RowOf { job: Uuid::from_u128(job), row }, hash);
+        assert_eq!(digest(7, 3, 5), digest(7, 3, 5));
+        assert!([digest(8, 3, 5), digest(7, 4, 5), digest(7, 3, 6)].iter().all(|other| *other != digest(7, 3, 5)));
+    }
 }

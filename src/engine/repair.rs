@@ -476,4 +476,46 @@ mod tests {
         let mut out = Cells::new();
         assert_eq!(read(hostile.as_bytes(), &Dialect::default(), 7, &[], &mut out), Reading::AsItStands);
     }
+
+    #[test]
+    fn an_escaped_quote_is_part_of_its_cell() {
+        let dialect = Dialect { escape: Some(b'\\'), ..Dialect::default() };
+        for (record, expected, reading) in [
+            (r#"a,"say \"hi\" now",c"#, ["a", r#"say "hi" now"#, "c"], Reading::Clean),
+            (r#"a,"C:\\",c"#, ["a", r"C:\", "c"], Reading::Clean),
+            (r#"a,"x\y",c"#, ["a", r"x\y", "c"], Reading::Clean),
+        ] {
+            let mut out = ByteRecord::new();
+            assert_eq!(read(record.as_bytes(), &dialect, 3, &[], &mut out), reading, "{record}");
+            assert_eq!(out, ByteRecord::from(expected.to_vec()), "{record}");
+        }
+    }
+
+    #[test]
+    fn doubled_quotes_close_nothing_in_a_record_read_as_it_stands() {
+        check(r#""say ""hi""",b"#, 0, &[], &[r#"say "hi""#, "b"]);
+        check(r#""say ""hi"", you",b"#, 0, &[], &[r#"say "hi", you"#, "b"]);
+    }
+
+    #[test]
+    fn a_row_by_another_delimiter_than_the_file_is_known_by_its_cells() {
+        let lead = [Kind::Text, Kind::Email, Kind::Number];
+        for (record, kinds, expected) in [
+            ("Ann;a@b.co;1", &lead[..], Some(b';')),
+            ("Ann\ta@b.co\t1", &lead, Some(b'\t')),
+            ("\"Lee; Ann\";a@b.co;1", &lead, Some(b';')),
+            ("\"Lee\" Ann;a@b.co;1", &lead, None),
+            ("Ann;a@b.co", &lead, None),
+            ("Ann\nLee;a@b.co;1", &lead, None),
+            // A sign that stands in texts anyway needs more: data where data belongs, or cells in quotes.
+            ("Ann:a@b.co:1", &lead, Some(b':')),
+            ("Ann:none:many", &lead, None),
+            ("\"Ann\":\"none\":\"many\"", &lead, Some(b':')),
+            ("Ann:a@b.co:1,5", &lead, None),
+            ("\"Ann\":none", &lead[..2], None),
+        ] {
+            let found = other_delimiter(record.as_bytes(), &Dialect::default(), kinds.len(), kinds);
+            assert_eq!(found.map(|other| other.delimiter), expected, "{record:?}");
+        }
+    }
 }

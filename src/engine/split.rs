@@ -438,4 +438,74 @@ mod tests {
             assert_eq!(count_lines(text.as_bytes()), lines, "{text:?}");
         }
     }
+
+    /// The record at the front of a text that is whole.
+    fn first_record(text: &str) -> Record {
+        let End::At(record) = end_of_record(text.as_bytes(), &table(), 2000, true) else { panic!("{text:?}") };
+        record
+    }
+
+    #[test]
+    fn empty_records_are_held_back_until_it_is_known_what_follows() {
+        let row = "Ann,a@b.co,1\n";
+        check(&format!("{row}\n\n"), false, Cut::Records(row.len()));
+        check(&format!("{row}\nagent"), false, Cut::Records(row.len()));
+        check(&format!("{row}\nagent,deals\nX,4\nY,5\n"), true, Cut::Records(row.len()));
+        check("\nagent,deals\nX,4\n", false, Cut::More);
+        check(",,\nagent,deals\nX,4\nY,5\n", true, Cut::TableEnd(3));
+    }
+
+    #[test]
+    fn what_interrupts_a_table_is_passed_over_however_long_its_lines_are() {
+        let (row, long) = ("Ann,a@b.co,1\n", "x".repeat(80));
+        for (text, at_end, passed) in [
+            ("Ann,a@b".to_owned(), false, (0, false)),
+            ("Page 2\nAnn,a@b".to_owned(), false, (7, false)),
+            (format!("{long}\n{row}"), true, (81, true)),
+            (format!("{long}\n"), true, (81, false)),
+            (long.clone(), false, (80, false)),
+        ] {
+            assert_eq!(pass_beyond(text.as_bytes(), &table(), 64, at_end), passed, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_record_needs_no_line_end_behind_its_quote() {
+        check("a,b,\"c\"", true, Cut::Records(7));
+        check("a,b,\"c\" ", true, Cut::Records(8));
+        check("a,b,\"c\"", false, Cut::More);
+    }
+
+    #[test]
+    fn a_record_of_many_lines_stays_whole_with_spaces_around_its_quotes() {
+        let lines = "line\n".repeat(100);
+        for first in [format!("\"{lines}\" ,a@b.co,1\n"), format!(" \"{lines}\",a@b.co,1\n")] {
+            assert_eq!(first_record(&format!("{first}Bo,b@b.co,2\n")).length, first.len());
+        }
+    }
+
+    #[test]
+    fn one_stray_quote_makes_a_record_unclean_whatever_follows() {
+        assert!(!first_record("a\"b,\"c\",d\n").is_clean);
+        assert!(!first_record("a\"b,\"c\",\"d\"\n").is_clean);
+        assert!(first_record("\"b\",\"c\",\"d\"\n").is_clean);
+    }
+
+    #[test]
+    fn rows_swallowed_by_a_lost_quote_come_apart_again() {
+        for (first, others) in [
+            ("\"Bo,b@b.co,2\n", "Ann,a@b.co,1\nCy,c@b.co,3\"\n"), // one cell by the book
+            ("\"x\n", "Ann,a@b.co,1\nBo \"B\",b@b.co,2\n"),
+        ] {
+            assert_eq!(first_record(&format!("{first}{others}")).length, first.len(), "{first}{others}");
+        }
+        // A cell of two lines without the delimiter before it is one record.
+        let first = "x \"b\nc\",d\n";
+        assert_eq!(first_record(&format!("{first}Ann,a@b.co,1\n")).length, first.len());
+    }
+
+    #[test]
+    fn a_record_of_several_lines_beyond_the_limit_is_left_out_as_one() {
+        check(&format!("\"A\nAnn,a@b.co,1\n\",{}\n", "x".repeat(60)), true, Cut::Oversize);
+    }
 }

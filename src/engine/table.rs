@@ -577,6 +577,8 @@ mod tests {
             (&["Total: 7"], Some(NoteCode::FooterSkipped)),
             (&["-- end of list --"], Some(NoteCode::FooterSkipped)),
             (&["# checked"], Some(NoteCode::CommentSkipped)),
+            (&["12 leads", "", ""], Some(NoteCode::FooterSkipped)),
+            (&["Leads Ltd", "", ""], None),
             (&["Total Wine", "", ""], None),
             (&["Sum", "s@b.co", "7"], None),
             (&["#12", "n@b.co", "7"], None),
@@ -585,5 +587,81 @@ mod tests {
             let text = cells.join(",");
             assert_eq!(table.not_a_row(text.as_bytes(), &Cells::from(cells.to_vec())), why, "{text}");
         }
+    }
+
+    fn start(text: &str) -> Start {
+        let given = ReadingRules::default();
+        let dialect = super::super::dialect::detect(text.as_bytes(), &given);
+        find(text.as_bytes(), false, dialect, &given, 1 << 20, |_| false).expect("a table")
+    }
+
+    #[test]
+    fn the_first_table_counts_though_a_larger_one_follows() {
+        let rows = "name,email,value\nAnn,a@b.co,1\nBo,b@b.co,2\nCy,c@b.co,3\nDi,d@b.co,4\n";
+        let other = "agent,region,deals,share\n".to_owned() + &"X,North,4,5\n".repeat(12);
+        assert_eq!(found(&format!("{rows}\n{other}")), ("name|email|value".to_owned(), 1, "Ann,a@b.co,1".to_owned()));
+        let described = format!("Owner,Bob\nPeriod,May\nTeam,North\n\n{rows}");
+        assert_eq!(found(&described), ("name|email|value".to_owned(), 5, "Ann,a@b.co,1".to_owned()));
+    }
+
+    #[test]
+    fn a_header_need_not_name_every_column() {
+        let rows = "Ann,a@b.co,x,1\nBo,b@b.co,y,2\nCy,c@b.co,z,3\nDi,d@b.co,w,4\n";
+        assert_eq!(found(&format!("Leads, May\nname,email,,value\n{rows}")).0, "name|email||value");
+        let rows = "Ann,a@b.co,7,1,Ulm,web\nBo,b@b.co,8,2,Bonn,web\nCy,c@b.co,9,3,Kiel,ad\nDi,d@b.co,6,4,Trier,ad\n";
+        let header = "Contact,,,Deal,,\nname,email,rank,value,city,source\n";
+        assert_eq!(found(&format!("{header}{rows}")).0, "Contact name|email|rank|Deal value|city|source");
+    }
+
+    #[test]
+    fn a_single_line_is_a_row_where_it_holds_data() {
+        for (text, header, below) in [
+            ("12,15\n", "column_1|column_2", "12,15"),
+            ("12,,15\n", "column_1|column_2|column_3", "12,,15"),
+            ("Ann,a@b.co\n", "column_1|column_2", "Ann,a@b.co"),
+            ("name,email\n", "name|email", ""),
+            ("2024\n", "2024", ""),
+        ] {
+            let (names, _, first) = found(text);
+            assert_eq!((names.as_str(), first.as_str()), (header, below), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_learned_from_the_rows() {
+        let rows = "\"Lee, Ann\",a@b.co,1\n\"Fox, Bo\",b@b.co,n/a\n\"Day, Cy\",c@b.co,3\n\"Ray, Di\",d@b.co,4\n\"Poe, Ed\",e@b.co,5\n";
+        let table = start(&format!("name,email,value\n{rows}")).table;
+        assert_eq!((table.width, table.columns), (3, 0));
+        assert_eq!(table.kinds, [Kind::Text, Kind::Email, Kind::Number]);
+        assert_eq!(table.quoted, [true, false, false]);
+        assert_eq!(table.cells(b"\"Lee, Ann\",a@b.co,1"), 3);
+        // Delimiters that delimit nothing.
+        assert_eq!(start("name,email\nAnn,a@b.co,\nBo,b@b.co,\nCy,c@b.co,\n").table.columns, 2);
+        assert_eq!(start("name,email\nAnn,a@b.co,\nBo,b@b.co,x\nCy,c@b.co,\n").table.columns, 0);
+    }
+
+    #[test]
+    fn a_number_sign_begins_a_comment_only_where_no_row_begins_with_it() {
+        let rows = "Ann,a@b.co,1\nBo,b@b.co,2\nCy,c@b.co,3\nDi,d@b.co,4\nEd,e@b.co,5\n";
+        for (more, comment) in [
+            ("# checked\n", Some(b'#')),
+            ("# of, these, some\n", Some(b'#')),
+            ("#12,n@b.co,7\n", None),
+            ("#12,none given,unknown\n", None),
+            ("# checked\n#12,n@b.co,7\n", None),
+            ("", None),
+        ] {
+            assert_eq!(start(&format!("name,email,value\n{rows}{more}")).table.comment, comment, "{more:?}");
+        }
+    }
+
+    #[test]
+    fn a_table_goes_on_with_its_header_or_with_an_address() {
+        let table = start("name,email,value\nAnn,a@b.co,1\nBo,b@b.co,2\nCy,c@b.co,3\n").table;
+        for (line, goes_on) in [("Di,d@b.co,4", true), ("name,email,value", true), ("Di,none,4", false), ("agent,region,deals", false)] {
+            assert_eq!(table.goes_on_with(line.as_bytes(), true), goes_on, "{line}");
+        }
+        let table = start("agent,region,deals\nX,North,4\nY,South,5\nZ,West,6\n").table;
+        assert!(!table.goes_on_with(b"V,East,7", true), "any figures look like that");
     }
 }
