@@ -391,7 +391,7 @@ fn broken(rule: &ConstraintRule, text: &str, number: impl Fn() -> Option<Decimal
 mod tests {
     use super::*;
     use crate::engine::plan::{self, Head};
-    use crate::engine::rules::Constraint;
+    use crate::engine::rules::{self, Constraint};
     use proptest::prelude::*;
 
     /// What became of a row.
@@ -621,5 +621,33 @@ mod tests {
             read("name,email,value", "Ann,a@b.co,5,", &rules),
             "too_many_fields@: Too many fields: 4 cells, at most 3 columns are allowed"
         );
+    }
+
+    #[test]
+    fn a_filter_admits_by_a_field_or_by_a_column_of_the_file() {
+        let checked = check_cells(
+            "name,email,value,source,Team",
+            ["Ann", "a@b.co", "5", "Web", " North "].map(str::as_bytes).to_vec(),
+            &Rules::default(),
+        );
+        let lead = checked.batch.lead(0, &checked.plan.mapping.extra_names);
+        let filter = |column: &str, one_of: &str| rules::Filter { column: column.into(), one_of: vec!["x".into(), one_of.into()] };
+        for (column, one_of, admits) in [
+            ("source", "WEB", true),
+            ("Team", "north", true),
+            ("Team", "south", false),
+            ("team of sale", "north", false),
+            ("name", "ann", true),
+            ("value", "5", false),
+        ] {
+            assert_eq!(filter(column, one_of).admits(&lead), admits, "{column} = {one_of}");
+        }
+    }
+
+    #[test]
+    fn a_batch_knows_what_memory_it_holds() {
+        let checked = check_cells("name,email,value", vec![b"Ann", b"a@b.co", b"5"], &Rules::default());
+        assert!(checked.batch.bytes() > size_of::<uuid::Uuid>() + "Anna@b.co".len(), "texts, and what stands beside them");
+        assert_eq!(LeadBatch::default().bytes(), 0);
     }
 }

@@ -388,4 +388,31 @@ mod tests {
         let known = Parents::Known(HashSet::from([ours]));
         assert_eq!([known.knows(ours), known.knows(other), Parents::Any.knows(other)], [true, false, true]);
     }
+
+    #[test]
+    fn what_is_tallied_and_marked_of_the_rows_that_passed() {
+        let text = "name,email,value,phone\nA,a@b.co,100,+44 7700 900123\nB,b@b.co,200,\nC,c@gmial.com,300,call me\nD,d,4,\n";
+        let (rules, learned) = (Rules::default(), Learned::none());
+        let plan = plan::decide(Head::whole(text.as_bytes()), &rules, "csv", None).expect("a plan");
+        let context = Context {
+            plan: &plan,
+            rules: &rules,
+            learned: &learned,
+            job_id: "job",
+            ingested_at: "",
+            parents: &Parents::Any,
+            issues_kept: 1,
+            render: None,
+        };
+        let outcome = run(&Chunk::Records(text.as_bytes()[plan.layout.data_start..].to_vec()), &context);
+        let expected = RowTally { valid: 3, optional_filled: 2, phones: 2, phones_read: 1, email_slips: 1, ..RowTally::default() };
+        assert_eq!(outcome.tally, expected);
+        for at in 0..outcome.leads.len() {
+            let staged = stages::run(&outcome.leads.lead(at, &plan.mapping.extra_names), &[], &rules, &learned);
+            let mark = outcome.leads.mark(at);
+            assert_eq!((mark.score, mark.tier), (staged.lead_score.hundredths, staged.lead_score.tier as u8));
+            assert_eq!((mark.packet_ready, mark.promote), (staged.deal_packet.is_ready(), staged.clone_readiness.promote));
+            assert!(mark.score > 0 && mark.packet_ready, "{mark:?}");
+        }
+    }
 }

@@ -174,3 +174,37 @@ fn advice_of_note(code: NoteCode) -> &'static str {
         NoteCode::ValueInWords => "The amount was taken out of the words around it",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::plan::{self, Head};
+    use crate::engine::rules::Rules;
+
+    /// What is said about a file as a whole, as `code: advice`.
+    fn of_text(text: &str) -> Vec<String> {
+        let plan = plan::decide(Head::whole(text.as_bytes()), &Rules::default(), "csv", None).expect("a plan");
+        let found = of(&plan, &IssueCounts::default(), &Notes::keeping(0), 1, 0);
+        found.into_iter().map(|finding| format!("{}: {}", finding.code, finding.advice)).collect()
+    }
+
+    #[test]
+    fn lines_above_the_header_are_told_as_many_as_they_are() {
+        let rows = "name,email,value\nAnn,a@b.co,1\nBo,b@b.co,2\nCy,c@b.co,3\n";
+        for (above, said) in [
+            ("", &[][..]),
+            ("Leads of May\n\n", &["preamble_skipped: 1 line above the header was skipped"]),
+            ("Leads of May\nNorth\n\n", &["preamble_skipped: 2 lines above the header were skipped"]),
+        ] {
+            assert_eq!(of_text(&format!("{above}{rows}")), said, "{above:?}");
+        }
+    }
+
+    #[test]
+    fn every_cause_of_a_rejection_has_its_remedy() {
+        assert!(advice_on(IssueCode::InvalidEmail, 0.1).starts_with("Correct the addresses"));
+        assert!(advice_on(IssueCode::InvalidEncoding, 0.5).starts_with("Save the file"));
+        let most = advice_on(IssueCode::TooManyFields, 0.51);
+        assert!(most.starts_with("Most rows share this fault") && most.ends_with("into quotes"), "{most}");
+    }
+}

@@ -199,6 +199,8 @@ mod tests {
             ("2024-01-20T14:30:00Z", Kind::Moment),
             ("03/15/2024 9:12 AM", Kind::Moment),
             ("09:12:00", Kind::Moment),
+            ("9:12", Kind::Moment),
+            ("12:345", Kind::Odd),
             ("Mar 20 2024", Kind::Moment),
             ("15-Jan-2024", Kind::Moment),
             ("713-555-0123", Kind::Phone),

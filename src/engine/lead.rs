@@ -495,4 +495,17 @@ mod tests {
             assert_eq!(uuid_v5(id, name.as_bytes()), Uuid::new_v5(&id, name.as_bytes()), "{length}");
         }
     }
+
+    #[test]
+    fn a_set_of_fields_knows_what_is_in_it() {
+        let mut set = FieldSet::default();
+        assert!(set.is_empty());
+        set.insert(Field::Email);
+        assert_eq!((set.is_empty(), set.len(), set.contains(Field::Email), set.contains(Field::Name)), (false, 1, true, false));
+        set.insert(Field::Name);
+        assert_eq!(set.iter().collect::<Vec<_>>(), [Field::Name, Field::Email]);
+        set.remove(Field::Email);
+        set.remove(Field::Name);
+        assert!(set.is_empty());
+    }
 }

@@ -50,3 +50,14 @@ impl Basis {
         ["rule", "prior", "learned"][self as usize]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_needs_mature_leads() {
+        assert_eq!(Learned::none().base_rate(), None);
+        assert_eq!(Learned { mature: 12, converted: 3, ..Learned::none() }.base_rate(), Some(0.25));
+    }
+}

@@ -403,6 +403,7 @@ mod tests {
             ("33 6 12 34 56 78", Some("33"), "+33612345678"),
             ("030/1234567", Some("49"), "+49301234567"),
             ("8 912 345-67-89", Some("7"), "+79123456789"),
+            ("44+7700 900123", None, "unreadable"),
             ("call me", None, "unreadable"),
             ("123", None, "unreadable"),
             ("", None, "unreadable"),

@@ -500,4 +500,16 @@ mod tests {
         assert_eq!(torn.habitual_width, None);
         assert_eq!(plan("name;email;value\na;a@b.co;12,5\n").expect("a plan").decimal_mark, DecimalMark::Comma);
     }
+
+    #[test]
+    fn a_line_that_names_the_separator_is_followed() {
+        for text in ["sep=^\nname^email^value\nAnn^a@b.co^1\n", "sep=;\r\nname;email;value\r\nAnn;a@b.co;1\r\n"] {
+            let plan = plan(text).expect("a plan");
+            assert_eq!((plan.layout.dialect().delimiter, plan.layout.header_row), (text.as_bytes()[4], 2), "{text:?}");
+            assert!(plan.layout.confidence() > 0.5 && plan.layout.confidence() <= 1.0);
+        }
+        let rules = Rules { reading: ReadingRules { delimiter: Some(b','), ..ReadingRules::default() }, ..Rules::default() };
+        let given = decide(Head::whole(b"sep=;\nname,email,value\nAnn,a@b.co,1\n"), &rules, "csv", None).expect("a plan");
+        assert_eq!((given.layout.dialect().delimiter, given.layout.header_row), (b',', 2), "what is configured is the last word");
+    }
 }

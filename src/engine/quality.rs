@@ -288,4 +288,19 @@ mod tests {
         let median = many.quantile(0.5).expect("many");
         assert!((median / 10_000.0 - 1.0).abs() < 0.0012, "{median}");
     }
+
+    #[test]
+    fn counts_of_chunks_add_up() {
+        let one = RowTally { valid: 1, optional_filled: 2, phones: 3, phones_read: 4, email_slips: 5, formula_cells: 6, repaired: 7 };
+        let two = RowTally { valid: 2, optional_filled: 4, phones: 6, phones_read: 8, email_slips: 10, formula_cells: 12, repaired: 14 };
+        let mut all = one;
+        all.merge(&one);
+        assert_eq!(all, two);
+    }
+
+    #[test]
+    fn without_a_spread_a_small_distance_is_an_outlier_too() {
+        assert_eq!(histogram((0..19).map(|_| 100).chain([110])).outliers(), 1);
+        assert_eq!(histogram((0..10).map(|_| 100).chain((0..10).map(|_| 110))).outliers(), 0);
+    }
 }

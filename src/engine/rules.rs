@@ -488,4 +488,11 @@ mod tests {
         };
         assert!((0..1000u128).all(|n| experiment.variant_of(Uuid::from_u128(n)) == 1));
     }
+
+    #[test]
+    fn a_status_is_written_as_it_is_configured() {
+        use ScriptStatus::{Deprecated, Experimental, Primary, Secondary, Testing};
+        let all = [Experimental, Testing, Primary, Secondary, Deprecated].map(ScriptStatus::as_str);
+        assert_eq!(all, ["experimental", "testing", "primary", "secondary", "deprecated"]);
+    }
 }

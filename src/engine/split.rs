@@ -451,6 +451,7 @@ mod tests {
         check(&format!("{row}\n\n"), false, Cut::Records(row.len()));
         check(&format!("{row}\nagent"), false, Cut::Records(row.len()));
         check(&format!("{row}\nagent,deals\nX,4\nY,5\n"), true, Cut::Records(row.len()));
+        check(&format!("{row}\nagent,deals\nX,4\n"), false, Cut::Records(row.len()));
         check("\nagent,deals\nX,4\n", false, Cut::More);
         check(",,\nagent,deals\nX,4\nY,5\n", true, Cut::TableEnd(3));
     }
@@ -462,6 +463,7 @@ mod tests {
             ("Ann,a@b".to_owned(), false, (0, false)),
             ("Page 2\nAnn,a@b".to_owned(), false, (7, false)),
             (format!("{long}\n{row}"), true, (81, true)),
+            (format!("{long}\n{row}"), false, (81, true)),
             (format!("{long}\n"), true, (81, false)),
             (long.clone(), false, (80, false)),
         ] {

@@ -280,6 +280,7 @@ fn recovery_tells_what_lies_in_the_claims() {
     fs::create_dir(room.at(&job(8))).expect("folder");
     symlink("/etc/passwd", room.at(&job(8)).join("link.csv")).expect("a link, swapped in just before a crash");
     room.put(".claimed/notes.txt", "?");
+    room.put(&job(11), "a file with the name of a job is no claim");
     room.put(&format!("{}/.unknown", job(10)), "?");
 
     let found = room.spool.claims().expect("claims");
@@ -298,6 +299,7 @@ fn recovery_tells_what_lies_in_the_claims() {
         "stray: the claim folder holds more than one drop",
         "claim 9 b.csv",
         "stray: the claim folder holds no drop but something unknown",
+        "stray: it is not named after a job",
         "stray: it is not named after a job",
     ];
     assert_eq!(kinds, expected);
@@ -319,6 +321,7 @@ fn deaths_are_counted() {
         assert_eq!(deaths(&claim), count);
     }
     (0..20).for_each(|_| assert!(mark_death(&claim.dir).expect("bounded") <= DEATHS_MAX));
+    assert!(mark_death(&room.at("no such folder")).is_err(), "a mark that could not be made is none");
 }
 
 #[test]
@@ -528,4 +531,21 @@ fn only_a_torn_text_is_made_whole() {
     symlink("other.txt", room.at("processed/x.receipt.txt")).expect("symlink");
     room.spool.mend_text(&place, whole).expect("not ours");
     assert_eq!(fs::read_to_string(room.at("processed/other.txt")).expect("read"), "TAKEN");
+}
+
+#[test]
+fn a_copy_dropped_anew_replaces_nothing_and_is_seen_only_whole() {
+    let room = room();
+    room.put("processed/zillow/list.csv", "changed after its commit");
+    room.put("inbox/zillow/list.csv", "another");
+    let place = Place { folder: Folder::Processed, rel: PathBuf::from("zillow/list.csv") };
+    for name in ["list-2.csv", "list-3.csv"] {
+        room.spool.drop_anew(&place, Path::new("zillow/list.csv")).expect("dropped");
+        assert_eq!(fs::read_to_string(room.at(&format!("inbox/zillow/{name}"))).expect("read"), "changed after its commit");
+    }
+    let files = ["inbox/zillow/list-2.csv", "inbox/zillow/list-3.csv", "inbox/zillow/list.csv", "processed/zillow/list.csv"];
+    assert_eq!(room.files(), files);
+    assert_eq!(fs::read_to_string(room.at("inbox/zillow/list.csv")).expect("read"), "another");
+    let gone = Place { folder: Folder::Processed, rel: PathBuf::from("gone.csv") };
+    assert!(room.spool.drop_anew(&gone, Path::new("gone.csv")).is_err());
 }
