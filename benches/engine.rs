@@ -199,7 +199,7 @@ fn stage_5_clone_readiness(bencher: Bencher) {
 fn stage_6_lead_score(bencher: Bencher) {
     let scale = lead_score::ValueScale::of(&SAMPLE.rules.score, &SAMPLE.learned);
     of_leads(bencher, |lead, staged| {
-        lead_score::score(lead, &staged.outcome, &staged.clone_readiness, &SAMPLE.rules, &SAMPLE.learned, scale)
+        lead_score::score(lead, staged.deal_packet.risks, &staged.outcome, &staged.clone_readiness, &SAMPLE.rules, &SAMPLE.learned, scale)
     });
 }
 

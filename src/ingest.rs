@@ -533,7 +533,8 @@ impl Ingest {
             render: self.renderer(job),
         };
         let mut committer = Committer::begin(self, group, &begun, seq, &context)?;
-        let width = Width { workers: self.config.workers, chunk_bytes: stream::CHUNK_BYTES };
+        let chunk_bytes = if context.render.is_some() { stream::RENDERED_CHUNK_BYTES } else { stream::CHUNK_BYTES };
+        let width = Width { workers: self.config.workers, chunk_bytes };
         let streamed = stream::stream(file.feed(plan.layout.encoding), &context, width, &self.stop, |outcome, bytes| {
             self.progress.advance(bytes, committer.tally.rows);
             committer.take(outcome)

@@ -71,7 +71,7 @@ pub fn means_missing(text: &str) -> bool {
     if !may_mean_missing(text) {
         return false;
     }
-    is_only_marks(text) || listed(MISSING, text) || is_bracketed_nothing(text)
+    is_only_marks(text) || listed(MISSING, &MISSING_PLACES, text) || is_bracketed_nothing(text)
 }
 
 /// Whether a field's trimmed cell is as good as empty.
@@ -96,7 +96,8 @@ pub fn is_missing(field: Field, text: &str) -> bool {
 /// Whether the cell is the error of a formula: `#REF!`, `#VALUE!`, `#DIV/0!`, `#NAME?` …, or `####` of a narrow column.
 #[must_use]
 pub fn is_spreadsheet_error(text: &str) -> bool {
-    text.starts_with('#') && (listed(SPREADSHEET_ERRORS, text) || (text.len() >= 3 && text.bytes().all(|b| b == b'#')))
+    text.starts_with('#')
+        && (listed(SPREADSHEET_ERRORS, &SPREADSHEET_ERROR_PLACES, text) || (text.len() >= 3 && text.bytes().all(|b| b == b'#')))
 }
 
 /// What programs and people write for nothing, in lower case. Sorted.
@@ -172,8 +173,30 @@ static FIRST_BYTES: [bool; 256] = {
     table
 };
 
-fn listed(list: &[&str], text: &str) -> bool {
-    list.iter().any(|word| word.eq_ignore_ascii_case(text))
+/// Whether a sorted list in lower case has a text, whose first byte says where it would stand.
+fn listed(list: &[&str], places: &[(u8, u8); 256], text: &str) -> bool {
+    let Some(first) = text.as_bytes().first() else { return false };
+    let (start, end) = places[usize::from(first.to_ascii_lowercase())];
+    list[usize::from(start)..usize::from(end)].iter().any(|word| word.eq_ignore_ascii_case(text))
+}
+
+static MISSING_PLACES: [(u8, u8); 256] = places(MISSING);
+static SPREADSHEET_ERROR_PLACES: [(u8, u8); 256] = places(SPREADSHEET_ERRORS);
+
+/// For each first byte, where the words of a sorted list that begin so start and end.
+#[allow(clippy::cast_possible_truncation)] // the lists have fewer than 255 words, or this does not compile
+pub(super) const fn places(sorted: &[&str]) -> [(u8, u8); 256] {
+    assert!(sorted.len() < 255);
+    let (mut places, mut at) = ([(0, 0); 256], 0);
+    while at < sorted.len() {
+        let first = sorted[at].as_bytes()[0] as usize;
+        if places[first].1 == 0 {
+            places[first].0 = at as u8;
+        }
+        places[first].1 = at as u8 + 1;
+        at += 1;
+    }
+    places
 }
 
 /// `-`, `--`, `—`, `?`, `...`, `_`: marks that stand where something should.
@@ -184,7 +207,7 @@ fn is_only_marks(text: &str) -> bool {
 /// `(blank)`, `<null>`, `[none]`.
 fn is_bracketed_nothing(text: &str) -> bool {
     let inner = [('(', ')'), ('<', '>'), ('[', ']')].into_iter().find_map(|(open, close)| text.strip_prefix(open)?.strip_suffix(close));
-    inner.is_some_and(|inner| inner.is_empty() || listed(MISSING, inner))
+    inner.is_some_and(|inner| inner.is_empty() || listed(MISSING, &MISSING_PLACES, inner))
 }
 
 /// `Na`, `Nil`, `Null`: written like a name.
@@ -330,6 +353,7 @@ mod tests {
         for text in ["call me", "0", "#1", "Nana", "-5", "x", "N", "Nashville", "(800)", "Anna Null", "東京", "A. N."] {
             assert_eq!(all(text), "", "{text}");
         }
+        assert!(MISSING.is_sorted() && SPREADSHEET_ERRORS.is_sorted(), "they are searched by their first byte");
         assert!(
             MISSING.iter().chain(SPREADSHEET_ERRORS).all(|word| word.len() + 2 <= MISSING_BYTES_MAX),
             "the glance must let them through"

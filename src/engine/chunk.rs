@@ -266,7 +266,7 @@ impl Work<'_> {
         let context = self.context;
         let lead = self.outcome.leads.lead(index, &context.plan.mapping.extra_names);
         let staged = self.course.run(&lead, &[]);
-        self.outcome.tally.add(&lead);
+        self.outcome.tally.add(&lead, staged.deal_packet.risks);
         if let Some(rendering) = &mut self.rendering {
             let rendered = &mut self.outcome.rendered;
             rendering.lead(&lead, &staged, rendered);

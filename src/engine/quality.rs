@@ -6,6 +6,7 @@
 
 use super::decimal::Decimal;
 use super::lead::Lead;
+use super::stages::deal_packet::{Risk, Risks};
 
 /// What one worker counts over the valid rows of a chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -27,13 +28,13 @@ pub struct RowTally {
 }
 
 impl RowTally {
-    /// Counts one valid row.
-    pub fn add(&mut self, lead: &Lead<'_>) {
+    /// Counts one valid row with what its stages found risky.
+    pub fn add(&mut self, lead: &Lead<'_>, risks: Risks) {
         self.valid += 1;
         self.optional_filled += u64::from(!lead.location.is_empty()) + u64::from(!lead.phone.is_empty()) + u64::from(lead.source_given);
         self.phones += u64::from(!lead.phone.is_empty());
         self.phones_read += u64::from(lead.phone_reads);
-        self.email_slips += u64::from(super::email::meant_domain(lead.email).is_some());
+        self.email_slips += u64::from(risks.contains(Risk::MailSlip));
     }
 
     /// Adds another chunk's counts.

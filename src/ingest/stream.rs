@@ -18,6 +18,10 @@ use crate::reading::{Cutter, Cutting, Feed, Streamed};
 /// Bytes read at a time; a chunk is what of them is whole records.
 pub const CHUNK_BYTES: usize = 256 << 10;
 
+/// The same where leads are rendered: their lines have twenty times the bytes of their rows, and all of them are held until the
+/// chunk's turn comes.
+pub const RENDERED_CHUNK_BYTES: usize = 64 << 10;
+
 /// Why reading ended early.
 #[derive(Debug)]
 pub enum Cutoff<E> {

@@ -202,7 +202,7 @@ impl<'a> JsonLines<'a> {
 
     /// One sentence for each part of the score, see [`words::reasons`].
     fn reasons(&mut self, list: &mut List<'_>, lead: &Lead<'_>, staged: &Staged<'a>) {
-        let lacking = words::lacking(lead);
+        let lacking = words::lacking(lead, staged);
         for part in &staged.lead_score.contributions {
             let out = list.next();
             let tell = |out: &mut Vec<u8>| words::reason(part, lacking, staged, &mut |sentence| phrase(out, sentence));
@@ -775,11 +775,17 @@ mod tests {
         };
         let rendered = |render: Render, front: &str| {
             let mut out = front.as_bytes().to_vec();
-            render(&lead, &fixture::staged(&lead, &texts.rules), &context, &mut out);
+            let mut rendering = render(&context);
+            let start = out.len();
+            rendering.lead(&fixture::bare(&texts), &fixture::staged(&fixture::bare(&texts), &texts.rules), &mut out);
+            for _ in 0..2 {
+                out.truncate(start); // what came before a line must not show in it
+                rendering.lead(&lead, &fixture::staged(&lead, &texts.rules), &mut out);
+            }
             String::from_utf8(out).expect("text")
         };
-        assert_eq!(rendered(after_row, "{\"row\":7"), line(&lead, &texts));
-        assert_eq!(rendered(csv_after_row, "7"), csv_lines(&lead, &texts, &texts.names).1);
+        assert_eq!(rendered(json_lines, "{\"row\":7"), line(&lead, &texts));
+        assert_eq!(rendered(super::csv_lines, "7"), csv_lines(&lead, &texts, &texts.names).1);
     }
 
     #[test]
@@ -809,6 +815,12 @@ mod tests {
         assert!(csv_lines(&torn, &texts, &texts.names).1.ends_with(",2,\n"), "a missing last cell is an empty one");
     }
 
+    fn written(figure: impl Figure) -> String {
+        let mut out = Vec::new();
+        figure.write(&mut out);
+        String::from_utf8(out).expect("digits")
+    }
+
     #[test]
     fn figures() {
         for (share, text) in [
@@ -823,16 +835,27 @@ mod tests {
             (1e300, "9223372036854.775807"),
         ] {
             assert_eq!(Millionths(share).to_string(), text);
+            assert_eq!(written(Millionths(share)), text);
         }
         let mut out = Vec::new();
         object(&mut out, |one| {
-            one.share("nan", Some(f64::NAN));
-            one.share("infinite", Some(f64::INFINITY));
+            one.share(key!("nan"), Some(f64::NAN));
+            one.share(key!("infinite"), Some(f64::INFINITY));
         });
         assert_eq!(out, br#"{"nan":null,"infinite":null}"#);
     }
 
     proptest! {
+        #[test]
+        fn figures_are_written_as_they_display(units in any::<i64>(), scale in 0u8..=6, points in any::<u16>(), share in -2.0f64..2.0) {
+            if let Some(amount) = Decimal::new(units % 10i64.pow(u32::from(scale) * 3), scale) {
+                prop_assert_eq!(written(amount), amount.to_string());
+            }
+            prop_assert_eq!(written(Points(points)), Points(points).to_string());
+            prop_assert_eq!(written(Millionths(share)), Millionths(share).to_string());
+            prop_assert_eq!(written(units.unsigned_abs()), units.unsigned_abs().to_string());
+        }
+
         #[test]
         fn any_text_comes_back_as_it_was(name in any::<String>(), place in "\\PC*", header in any::<String>(), cell in any::<String>(), units in 1i64..1_000_000_000_000_000_000, scale in 0u8..=6) {
             let texts = fixture::texts(&[(&header, &cell)], true);

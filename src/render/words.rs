@@ -95,7 +95,7 @@ fn contact(lead: &Lead<'_>, staged: &Staged<'_>, tell: Tell<'_>) {
 /// Why the score is what it is: one sentence for each part, and one if the lead is to be worked whatever its tier.
 pub fn reasons(lead: &Lead<'_>, staged: &Staged<'_>, tell: Tell<'_>) {
     for part in &staged.lead_score.contributions {
-        reason(part, lacking(lead), staged, tell);
+        reason(part, lacking(lead, staged), staged, tell);
     }
     explored(staged, tell);
 }
@@ -176,13 +176,13 @@ pub struct Lacking([bool; 5]);
 
 /// What the row of a lead lacks.
 #[must_use]
-pub fn lacking(lead: &Lead<'_>) -> Lacking {
+pub fn lacking(lead: &Lead<'_>, staged: &Staged<'_>) -> Lacking {
     Lacking([
         lead.location.is_empty(),
         lead.phone.is_empty(),
         !lead.phone.is_empty() && !lead.phone_reads,
         !lead.source_given,
-        email::meant_domain(lead.email).is_some(),
+        staged.deal_packet.risks.contains(Risk::MailSlip),
     ])
 }
 
@@ -318,6 +318,14 @@ mod tests {
         let mut sentences = Vec::new();
         each(&mut |sentence| sentences.push(sentence.to_string()));
         sentences
+    }
+
+    #[test]
+    fn percents_are_rounded_as_floats_are_printed() {
+        let shares = (0..=20_000).map(|step| f64::from(step) / 20_000.0).chain((0..=200).map(|half| f64::from(half) / 200.0));
+        for share in shares.chain([-0.0, 1.004_999, 1.2]) {
+            assert_eq!(Percent(share).to_string(), format!("{:.0}", share * 100.0), "{share}");
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! A slip is only told, never corrected, so it is better to miss one than to doubt a right address: short names and plain
 //! words (`me.com`, `orange.fr`, `live.de`) are never guessed at, only endings that do not exist.
 
+use super::super::cells::places;
+
 /// Whether anyone can get an address at this address's domain: a risk worth knowing, not a fault.
 #[must_use]
 pub fn is_free_mail(address: &str) -> bool {
@@ -14,7 +16,7 @@ pub fn is_free_mail(address: &str) -> bool {
 #[must_use]
 pub fn meant_domain(address: &str) -> Option<&'static str> {
     let domain = domain_of(address);
-    let dot = memchr::memchr(b'.', domain.as_bytes())?;
+    let dot = domain.bytes().position(|byte| byte == b'.')?;
     let (name, ending) = (&domain[..dot], &domain[dot + 1..]);
     let repaired = repaired_ending(ending);
     let meant = meant_brand(name, ending, repaired).or_else(|| meant_ending(name, repaired?))?;
@@ -23,12 +25,12 @@ pub fn meant_domain(address: &str) -> Option<&'static str> {
 
 fn is_listed(domain: &str) -> bool {
     let Some(first) = domain.as_bytes().first() else { return false };
-    let (start, end) = FREE_MAIL_OF[usize::from(*first)];
+    let (start, end) = FREE_MAIL_PLACES[usize::from(*first)];
     FREE_MAIL[usize::from(start)..usize::from(end)].contains(&domain)
 }
 
 fn domain_of(address: &str) -> &str {
-    memchr::memrchr(b'@', address.as_bytes()).map_or("", |at| &address[at + 1..])
+    address.bytes().rposition(|byte| byte == b'@').map_or("", |at| &address[at + 1..])
 }
 
 /// A provider whose name is a word of its own, so that a near miss can hardly be anything else.
@@ -106,21 +108,7 @@ static BRANDS_OF: [u32; 256] = {
     brands
 };
 
-/// For each first byte of a domain, where the domains that begin so start and end in [`FREE_MAIL`].
-#[allow(clippy::cast_possible_truncation)] // the list has fewer than 255 entries, or this does not compile
-static FREE_MAIL_OF: [(u8, u8); 256] = {
-    assert!(FREE_MAIL.len() < 255);
-    let (mut places, mut at) = ([(0, 0); 256], 0);
-    while at < FREE_MAIL.len() {
-        let first = FREE_MAIL[at].as_bytes()[0] as usize;
-        if places[first].1 == 0 {
-            places[first].0 = at as u8;
-        }
-        places[first].1 = at as u8 + 1;
-        at += 1;
-    }
-    places
-};
+static FREE_MAIL_PLACES: [(u8, u8); 256] = places(FREE_MAIL);
 
 /// Names that mean one provider, with its domains.
 const BRANDS: &[(&str, &[&str])] = &[

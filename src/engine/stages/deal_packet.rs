@@ -65,6 +65,12 @@ pub enum Risk {
 pub struct Risks([bool; 4]);
 
 impl Risks {
+    /// Whether there is this one.
+    #[must_use]
+    pub fn contains(self, risk: Risk) -> bool {
+        self.0[risk as usize]
+    }
+
     /// Those there are, in the order they are told.
     pub fn iter(self) -> impl Iterator<Item = Risk> {
         Risk::ALL.into_iter().zip(self.0).filter_map(|(risk, is_there)| is_there.then_some(risk))
@@ -140,11 +146,10 @@ fn offer(lead: &Lead<'_>, packet: &PacketRules) -> Result<Decimal, NoOffer> {
 }
 
 fn risks(lead: &Lead<'_>) -> Risks {
-    let found = |risk: &Risk| match risk {
-        Risk::FreeMail => email::is_free_mail(lead.email),
-        Risk::MailSlip => email::meant_domain(lead.email).is_some(),
-        Risk::PhoneUnreadable => !lead.phone.is_empty() && !lead.phone_reads,
-        Risk::NoPhone => lead.phone.is_empty(),
-    };
-    Risks(Risk::ALL.map(|risk| found(&risk)))
+    let mut risks = Risks::default();
+    risks.0[Risk::FreeMail as usize] = email::is_free_mail(lead.email);
+    risks.0[Risk::MailSlip as usize] = email::meant_domain(lead.email).is_some();
+    risks.0[Risk::PhoneUnreadable as usize] = !lead.phone.is_empty() && !lead.phone_reads;
+    risks.0[Risk::NoPhone as usize] = lead.phone.is_empty();
+    risks
 }

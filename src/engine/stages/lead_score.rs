@@ -4,8 +4,8 @@
 //! its weight and is listed, so that what is not known neither lifts nor sinks a lead unseen.
 
 use super::clone_readiness::CloneReadiness;
+use super::deal_packet::{Risk, Risks};
 use super::outcome::Outcome;
-use crate::engine::email;
 use crate::engine::lead::Lead;
 use crate::engine::learned::Learned;
 use crate::engine::rules::{Rules, ScoreRules};
@@ -78,13 +78,21 @@ impl ValueScale {
 
 /// Scores one lead.
 #[must_use]
-pub fn score(lead: &Lead<'_>, outcome: &Outcome, clone: &CloneReadiness, rules: &Rules, learned: &Learned, scale: ValueScale) -> LeadScore {
+pub fn score(
+    lead: &Lead<'_>,
+    risks: Risks,
+    outcome: &Outcome,
+    clone: &CloneReadiness,
+    rules: &Rules,
+    learned: &Learned,
+    scale: ValueScale,
+) -> LeadScore {
     let weights = rules.score.weights;
     let base = learned.base_rate().or(rules.outcome.prior);
     let contributions = [
         contribution("outcome", weights.outcome, outcome.probability.zip(base).map(|(p, base)| against(odds(p), odds(base)))),
         contribution("value", weights.value, value_position(lead, scale)),
-        contribution("quality", weights.quality, Some(row_quality(lead))),
+        contribution("quality", weights.quality, Some(row_quality(lead, risks))),
         contribution("clone_readiness", weights.clone, clone.overall),
     ];
     let hundredths = contributions.iter().map(|part| part.hundredths).sum();
@@ -122,18 +130,21 @@ fn value_position(lead: &Lead<'_>, ValueScale { low, high }: ValueScale) -> Opti
 }
 
 /// Five things a good row has: a location, a phone, one that can be read, a source of its own, no misspelt mail domain.
-fn row_quality(lead: &Lead<'_>) -> f64 {
+fn row_quality(lead: &Lead<'_>, risks: Risks) -> f64 {
     let found = u8::from(!lead.location.is_empty())
         + u8::from(!lead.phone.is_empty())
         + u8::from(lead.phone_reads)
         + u8::from(lead.source_given)
-        + u8::from(email::meant_domain(lead.email).is_none());
+        + u8::from(!risks.contains(Risk::MailSlip));
     f64::from(found) / 5.0
 }
 
 /// Whether the lead's hash falls into the share that is worked whatever its tier.
 #[allow(clippy::cast_precision_loss)] // 53 bits
 fn is_explored(lead: &Lead<'_>, rules: &ScoreRules) -> bool {
+    if rules.explore <= 0.0 {
+        return false;
+    }
     let point = crate::engine::rules::assignment_hash("explore", lead.lead_id) >> 11;
     (point as f64 / (1u64 << 53) as f64) < rules.explore
 }

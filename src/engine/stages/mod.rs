@@ -58,7 +58,7 @@ impl<'r> Course<'r> {
         let deal_packet = deal_packet::prepare(lead, rules);
         let outcome = outcome::evaluate(lead, rules, learned);
         let clone_readiness = clone_readiness::assess(lead, rules, learned);
-        let lead_score = lead_score::score(lead, &outcome, &clone_readiness, rules, learned, scale);
+        let lead_score = lead_score::score(lead, deal_packet.risks, &outcome, &clone_readiness, rules, learned, scale);
         Staged { ab_test, script_promotion, deal_packet, outcome, clone_readiness, lead_score }
     }
 }
