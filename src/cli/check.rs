@@ -116,7 +116,7 @@ impl Check {
             ingested_at: &now,
             parents: &Parents::Any,
             issues_kept: if self.emit == Some(Emit::Issues) { usize::MAX } else { SHOWN },
-            render: (self.emit == Some(Emit::Leads)).then_some(lead_json::json_lines as Render),
+            render: (self.emit == Some(Emit::Leads)).then_some(lead_json::json_lines),
         };
         let (container, left_aside) = (check_page::packed(&opened), opened.left_aside().to_vec());
         let mut out = BufWriter::new(io::stdout().lock());
