@@ -4,7 +4,7 @@
 mod support;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use rusqlite::Connection;
@@ -131,7 +131,7 @@ fn a_damaged_page_of_leads_names_the_files_whose_leads_it_holds() {
     assert_eq!(names_in(&root.path("failed")), ["a.rejects.csv"]);
     root.run(&["rebuild"]).exits(0);
     assert_eq!(root.leads(), leads);
-    root.daemon();
+    let _daemon = root.daemon();
     assert_eq!(root.report_of("d.csv")["rows"]["accepted_updated"], 1, "what was dropped is taken after all");
 }
 
@@ -234,11 +234,7 @@ fn the_database_of_another_program_is_left_alone() {
     let before = fs::read(root.path("valhalla.db")).expect("file");
     let said = root.run(&["run"]).exits(3);
     assert!(said.stderr.contains("database of another program"), "{}", said.stderr);
-    let read = |path: PathBuf| {
-        Connection::open(path).and_then(|c| c.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get::<_, i64>(0)))
-    };
-    assert_eq!(read(root.path("valhalla.db")).expect("still theirs"), 1);
-    assert_eq!(fs::read(root.path("valhalla.db")).expect("file")[100..], before[100..], "but for the header's mode nothing changed");
+    assert_eq!(fs::read(root.path("valhalla.db")).expect("file"), before, "it was touched");
 }
 
 #[test]

@@ -200,7 +200,7 @@ fn build(config: &Arc<Config>, wishes: &Wishes, new: &Path, scratch: &Path, tell
                     builder.write(&mut batch, &mut course, tell)?;
                 }
                 builder.put_in_force(setting)?;
-                batch.push(past);
+                batch.push(*past);
             }
         }
     }
@@ -208,7 +208,7 @@ fn build(config: &Arc<Config>, wishes: &Wishes, new: &Path, scratch: &Path, tell
     builder.finish(logs)
 }
 
-/// The order of a rule's versions in time: an entry of the audit trail, or what is configured now.
+/// Under which settings a job is read: those of an entry of the audit trail, or what is configured now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Setting {
     Then(usize),
@@ -342,14 +342,14 @@ impl<'b> Builder<'b> {
 
     // ---- jobs, some at a time ----------------------------------------------------------------------------------------
 
-    fn must_write_before(&self, batch: &[Box<Past>], past: &Past, setting: Setting) -> bool {
+    fn must_write_before(&self, batch: &[Past], past: &Past, setting: Setting) -> bool {
         let bytes: u64 = batch.iter().map(|past| past.report.bytes).sum();
         let keeps = batch_keeps_leads(batch).zip(keeps_leads(past));
         let is_other = self.setting != Some(setting) || keeps.is_some_and(|(batch, own)| batch != own);
         batch.len() >= BATCH_JOBS || bytes >= BATCH_BYTES || (is_other && !batch.is_empty())
     }
 
-    fn write(&mut self, batch: &mut Vec<Box<Past>>, course: &mut Course, tell: &mut dyn FnMut(Course)) -> Result<(), Fatal> {
+    fn write(&mut self, batch: &mut Vec<Past>, course: &mut Course, tell: &mut dyn FnMut(Course)) -> Result<(), Fatal> {
         if batch.is_empty() {
             return Ok(());
         }
@@ -663,8 +663,8 @@ fn keeps_leads(past: &Past) -> Option<bool> {
     is_read.then(|| report.quality.uniqueness.is_some())
 }
 
-fn batch_keeps_leads(batch: &[Box<Past>]) -> Option<bool> {
-    batch.iter().find_map(|past| keeps_leads(past))
+fn batch_keeps_leads(batch: &[Past]) -> Option<bool> {
+    batch.iter().find_map(keeps_leads)
 }
 
 /// The settings of then in an installation whose folders are those of the rebuild; none where this program can no longer

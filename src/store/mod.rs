@@ -138,9 +138,12 @@ impl Store {
     /// # Errors
     /// [`StoreError`], also when the file was written by a later version.
     pub fn open(path: &Path, cache_mb: u32) -> Result<Self> {
-        let open = || -> rusqlite::Result<Connection> {
+        let open = || -> rusqlite::Result<Option<Connection>> {
             let connection = Connection::open(path)?;
             connection.busy_timeout(BUSY_WAIT)?;
+            if is_foreign(&connection)? {
+                return Ok(None); // and nothing of it was changed
+            }
             connection.pragma_update(None, "journal_mode", "WAL")?;
             connection.pragma_update(None, "synchronous", "FULL")?;
             // We checkpoint after publishing, where a pause costs nobody anything.
@@ -148,9 +151,10 @@ impl Store {
             connection.pragma_update(None, "cache_size", -i64::from(cache_mb) * 1024)?;
             connection.pragma_update(None, "temp_store", "MEMORY")?;
             connection.set_prepared_statement_cache_capacity(64);
-            Ok(connection)
+            Ok(Some(connection))
         };
-        let connection = open().map_err(|error| classify(path, error))?;
+        let opened = open().map_err(|error| classify(path, error))?;
+        let connection = opened.ok_or_else(|| StoreError::Foreign { path: path.display().to_string() })?;
         let store = Self { connection, path: path.to_owned(), checkpoint_at: Cell::new(0), ours: Default::default() };
         store.migrate()?;
         store.require_in_place()?;
@@ -234,10 +238,6 @@ impl Store {
     fn migrate(&self) -> Result<()> {
         let found: u32 = self.run(|connection| connection.query_row("PRAGMA user_version", [], |row| row.get(0)))?;
         check_version(&self.path, found)?;
-        let tables: i64 = self.run(|connection| connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0)))?;
-        if found == 0 && tables > 0 {
-            return Err(StoreError::Foreign { path: self.path.display().to_string() });
-        }
         for (at, script) in MIGRATIONS.iter().enumerate().skip(found as usize) {
             let script =
                 format!("BEGIN IMMEDIATE; {script}; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {}; COMMIT;", at + 1);
@@ -357,6 +357,13 @@ impl Drop for Group<'_> {
             let _ = self.store.connection.execute_batch("ROLLBACK");
         }
     }
+}
+
+/// Whether a database has tables and none of our versions.
+fn is_foreign(connection: &Connection) -> rusqlite::Result<bool> {
+    let version: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
+    Ok(version == 0 && tables > 0)
 }
 
 fn check_version(path: &Path, found: u32) -> Result<()> {
