@@ -10,7 +10,7 @@ use serde_json::json;
 use super::check_page::{self, Checked};
 use super::{Exit, Global, Outcome, Trouble, print_json};
 use crate::config::Config;
-use crate::engine::chunk::{Context, Parents, Render};
+use crate::engine::chunk::{Context, Parents};
 use crate::engine::file_error::FileError;
 use crate::engine::lead::Field;
 use crate::engine::learned::Learned;

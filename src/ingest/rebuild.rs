@@ -622,7 +622,8 @@ fn earlier(ingest: &Ingest, past: &Past) -> Result<Option<receipt::Earlier>, Fat
 /// A file of a dry run that still lies in the inbox, untouched, need not be told again.
 fn remember_told(base: &Config, group: &Group<'_>, past: &Past) -> Result<(), Fatal> {
     let Some(path) = path_from_text(&past.report.file).map(|rel| base.folders.inbox.join(rel)) else { return Ok(()) };
-    if !is_of_length(&path, past.report.bytes) || sha256_of(&path).ok() != past.sha256 {
+    let is_it = is_of_length(&path, past.report.bytes) && fs::File::open(&path).and_then(|file| sha256_of(&file)).ok() == past.sha256; // unreadable is none
+    if !is_it {
         return Ok(());
     }
     let Ok(metadata) = path.symlink_metadata() else { return Ok(()) };
