@@ -38,6 +38,7 @@ impl Cells {
     }
 
     /// The cells in their order.
+    #[must_use]
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &[u8]> + ExactSizeIterator {
         self.ranges.iter().map(|range| &self.bytes[range.clone()])
     }

@@ -106,7 +106,7 @@ fn script(staged: &Staged<'_>) -> String {
     let reason = staged.script_promotion.reason.map(|why| why.to_string()).unwrap_or_default();
     match staged.script_promotion.script {
         Some(script) => format!("{} version {} ({}, {}); {reason}", script.id, script.version, script.channel, script.status.as_str()),
-        None => reason.to_owned(),
+        None => reason,
     }
 }
 
