@@ -397,7 +397,7 @@ impl Ingest {
     /// # Errors
     /// [`Fatal`]: then open anew, which finishes what was committed and takes up the rest again.
     pub fn run(&mut self, jobs: &[Job]) -> Result<Vec<Ended>, Fatal> {
-        let group = self.store.begin()?;
+        let group = if jobs.len() == 1 { self.store.begin_alone()? } else { self.store.begin()? };
         let mut ended = Vec::with_capacity(jobs.len());
         let mut committed = Vec::new();
         for job in jobs {

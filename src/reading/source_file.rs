@@ -133,7 +133,7 @@ impl SourceFile {
             return Ok(inside.raw.sha256);
         }
         let mut hasher = Sha256::new_with_prefix(&self.head);
-        let mut buffer = vec![0; 1 << 20];
+        let mut buffer = vec![0; if self.is_whole { 512 } else { 1 << 20 }]; // of a whole file nothing is left, as a rule
         loop {
             let read = self.file.read(&mut buffer)?;
             if read == 0 {

@@ -18,6 +18,7 @@ use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 /// Scripts that bring an older store forwards; the number of scripts is the schema version.
@@ -150,6 +151,8 @@ impl Store {
             connection.pragma_update(None, "wal_autocheckpoint", 0)?;
             connection.pragma_update(None, "cache_size", -i64::from(cache_mb) * 1024)?;
             connection.pragma_update(None, "temp_store", "MEMORY")?;
+            // A plan that looked at the values it was made with is made again at every other value, for every job.
+            connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
             connection.set_prepared_statement_cache_capacity(64);
             Ok(Some(connection))
         };
@@ -173,7 +176,18 @@ impl Store {
     /// [`StoreError`].
     pub fn begin(&self) -> Result<Group<'_>> {
         self.run(|connection| connection.execute_batch("BEGIN IMMEDIATE"))?;
-        Ok(Group { store: self, open: true })
+        Ok(Group { store: self, open: true, is_alone: false })
+    }
+
+    /// Begins a group that has one job only. It needs no savepoint, which would keep in memory each page as it was before
+    /// the job changed it: all the keys there are, for a large one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn begin_alone(&self) -> Result<Group<'_>> {
+        let mut group = self.begin()?;
+        group.is_alone = true;
+        Ok(group)
     }
 
     /// Runs small bookkeeping whose loss would only make recovery repeat a step: no fsync.
@@ -305,6 +319,7 @@ impl Drop for Snapshot<'_> {
 pub struct Group<'s> {
     store: &'s Store,
     open: bool,
+    is_alone: bool,
 }
 
 impl<'s> Group<'s> {
@@ -319,6 +334,9 @@ impl<'s> Group<'s> {
     /// # Errors
     /// [`StoreError`].
     pub fn savepoint(&self) -> Result<()> {
+        if self.is_alone {
+            return Ok(()); // the transaction itself is the savepoint
+        }
         self.store.run(|connection| connection.execute_batch("SAVEPOINT job"))
     }
 
@@ -327,6 +345,9 @@ impl<'s> Group<'s> {
     /// # Errors
     /// [`StoreError`].
     pub fn release(&self) -> Result<()> {
+        if self.is_alone {
+            return Ok(());
+        }
         self.store.run(|connection| connection.execute_batch("RELEASE job"))
     }
 
@@ -335,7 +356,8 @@ impl<'s> Group<'s> {
     /// # Errors
     /// [`StoreError`].
     pub fn roll_back(&self) -> Result<()> {
-        self.store.run(|connection| connection.execute_batch("ROLLBACK TO job; RELEASE job"))
+        let undo = if self.is_alone { "ROLLBACK; BEGIN IMMEDIATE" } else { "ROLLBACK TO job; RELEASE job" };
+        self.store.run(|connection| connection.execute_batch(undo))
     }
 
     /// Makes the whole group durable.
@@ -432,6 +454,30 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_job_that_is_alone_is_taken_back_as_one_among_others() {
+        let (_dir, store) = scratch();
+        let names = |store: &Store| store.run(|c| c.query_row("SELECT group_concat(names) FROM layouts", [], |row| row.get(0)));
+        let insert = |group: &Group<'_>, name: &str| {
+            group.store().run(|c| c.execute("INSERT INTO layouts (names) VALUES (?1)", [name])).expect("insert");
+        };
+        for (begin, kept) in [(Store::begin as fn(&Store) -> Result<Group<'_>>, "b"), (Store::begin_alone, "b,b2")] {
+            let group = begin(&store).expect("begin");
+            group.savepoint().expect("savepoint");
+            insert(&group, "a");
+            group.roll_back().expect("roll back");
+            group.savepoint().expect("savepoint again");
+            insert(&group, if kept == "b" { "b" } else { "b2" });
+            group.release().expect("release");
+            group.commit().expect("commit");
+            assert_eq!(names(&store).expect("names"), Some(kept.to_owned()));
+        }
+        let group = store.begin_alone().expect("begin");
+        insert(&group, "c");
+        drop(group);
+        assert_eq!(names(&store).expect("names"), Some("b,b2".to_owned()), "a dropped one never happened");
+    }
+
+    #[test]
     fn an_older_program_refuses_a_newer_store() {
         let (dir, store) = scratch();
         store.run(|c| c.pragma_update(None, "user_version", 99)).expect("set");
@@ -439,6 +485,49 @@ pub(crate) mod tests {
         let path = dir.path().join("valhalla.db");
         assert!(matches!(Store::open(&path, 8), Err(StoreError::Newer { found: 99, .. })));
         assert!(matches!(open_to_read(&path), Err(StoreError::Newer { found: 99, .. })));
+    }
+
+    #[test]
+    fn leads_of_version_2_are_found_without_their_indices() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let path = dir.path().join("valhalla.db");
+        let older = Connection::open(&path).expect("open");
+        MIGRATIONS[..2].iter().for_each(|script| older.execute_batch(script).expect("version 2"));
+        let job = |n: u8| [n; 16];
+        for (seq, tier, address) in [(1, 3, "ada@example.com"), (1, 0, "boris@example.com"), (2, 3, "celia@example.com")] {
+            let insert_job =
+                "INSERT OR IGNORE INTO jobs VALUES (?1, ?2, 2, 'processed', 0, 0, NULL, 'x.csv', 'csv', 9, NULL, 7, 'r', 0, 0, 0,
+                 1, 1, 0, 0, 0, 1, NULL, NULL, NULL, '[]', '{}', '{}')";
+            older.execute(insert_job, rusqlite::params![seq, job(seq)]).expect("job");
+            let insert_lead = "INSERT INTO leads (email, layout, job, row, score, tier) VALUES (?1, 1, ?2, 1, 100, ?3)";
+            older.execute(insert_lead, rusqlite::params![address, seq, tier]).expect("lead");
+            let key = crate::engine::lead::lead_id_of(address).as_u64_pair().0.cast_signed();
+            older.execute("INSERT INTO lead_keys VALUES (?1, ?2)", [key, older.last_insert_rowid()]).expect("key");
+        }
+        older.execute_batch("INSERT INTO layouts VALUES (1, '[]'); PRAGMA user_version = 2").expect("fill");
+        drop(older);
+
+        let found = |store: &Store, query: read::LeadQuery| {
+            let mut found = Vec::new();
+            let listed: Result<()> = store.leads(&query, |lead| {
+                found.push(lead.lead().email.to_owned());
+                Ok(())
+            });
+            listed.expect("leads");
+            found
+        };
+        let job_id = Some(uuid::Uuid::from_bytes(job(1)));
+        for store in [open_to_read(&path).expect("as it is"), Store::open(&path, 8).expect("brought forward")] {
+            let query = read::LeadQuery::default;
+            assert_eq!(found(&store, read::LeadQuery { tier: Some(3), ..query() }), ["ada@example.com", "celia@example.com"]);
+            assert_eq!(found(&store, read::LeadQuery { job_id, ..query() }), ["ada@example.com", "boris@example.com"]);
+            assert_eq!(found(&store, read::LeadQuery { best_first: true, limit: Some(1), ..query() }), ["boris@example.com"]);
+            assert!(store.lead("celia@example.com").expect("lead").is_some());
+        }
+        let reader = open_to_read(&path).expect("version 3");
+        let read = |sql: &str| reader.run(|c| c.query_row(sql, [], |row| row.get::<_, u32>(0))).expect(sql);
+        assert_eq!(read("PRAGMA user_version"), SCHEMA);
+        assert_eq!(read("SELECT count(*) FROM sqlite_master WHERE type = 'index' AND tbl_name = 'leads'"), 0);
     }
 
     #[test]
