@@ -146,15 +146,15 @@ fn prove(config: &Config, store: &Store, proof: &mut Proof) -> Result<Value, Tro
         Err(_) if is_damaged => None,
         Err(error) => return Err(error.into()),
     };
-    let held = match store.rows_held() {
-        Ok(held) => held,
+    let by_job = match store.rows_held() {
+        Ok(rows) => rows,
         Err(_) if is_damaged => store.rows_held_readable(), // the faults are told already
         Err(error) => return Err(error.into()),
     };
     let mut lines = report_lines(config)?;
     let mut examine_one = |job: PastJob| {
         if job.done {
-            let finding = examine(config, &job, &mut lines, held.get(&job.seq).copied().unwrap_or_default());
+            let finding = examine(config, &job, &mut lines, by_job.get(&job.seq).copied().unwrap_or_default());
             proof.add(finding);
         } else {
             proof.in_progress += 1;

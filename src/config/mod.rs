@@ -302,7 +302,7 @@ impl Config {
     pub fn rules_within(self, other: &Self) -> Self {
         let Self { rules, sources, settings, model, store: Store { leads, .. }, .. } = self;
         let store = Store { leads, ..other.store.clone() };
-        Self { rules, sources, settings, model, store, ..other.clone() }
+        Self { store, model, rules, sources, settings, ..other.clone() }
     }
 
     /// The configuration of a root where nothing was ever typed.

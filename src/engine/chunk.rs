@@ -408,7 +408,7 @@ mod tests {
         let expected = RowTally { valid: 3, optional_filled: 2, phones: 2, phones_read: 1, email_slips: 1, ..RowTally::default() };
         assert_eq!(outcome.tally, expected);
         for at in 0..outcome.leads.len() {
-            let staged = stages::run(&outcome.leads.lead(at, &plan.mapping.extra_names), &[], &rules, &learned);
+            let staged = crate::engine::stages::run(&outcome.leads.lead(at, &plan.mapping.extra_names), &[], &rules, &learned);
             let mark = outcome.leads.mark(at);
             assert_eq!((mark.score, mark.tier), (staged.lead_score.hundredths, staged.lead_score.tier as u8));
             assert_eq!((mark.packet_ready, mark.promote), (staged.deal_packet.is_ready(), staged.clone_readiness.promote));

@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_changed_row_has_another_hash_and_an_empty_cell_at_its_end_changes_nothing() {
-        let hash = |cells: &[&str]| cells_hash(&ByteRecord::from(cells.to_vec()));
+        let hash = |cells: &[&str]| cells_hash(&Cells::from(cells.to_vec()));
         assert_eq!(hash(&["Ann", "a@b.co"]), hash(&["Ann", "a@b.co", "", ""]));
         for other in [&["Ann", "a@b.com"][..], &["", "Ann", "a@b.co"], &["Anna", "@b.co"], &["Ann"], &[]] {
             assert_ne!(hash(&["Ann", "a@b.co"]), hash(other), "{other:?}");

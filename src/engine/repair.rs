@@ -485,9 +485,9 @@ mod tests {
             (r#"a,"C:\\",c"#, ["a", r"C:\", "c"], Reading::Clean),
             (r#"a,"x\y",c"#, ["a", r"x\y", "c"], Reading::Clean),
         ] {
-            let mut out = ByteRecord::new();
+            let mut out = Cells::new();
             assert_eq!(read(record.as_bytes(), &dialect, 3, &[], &mut out), reading, "{record}");
-            assert_eq!(out, ByteRecord::from(expected.to_vec()), "{record}");
+            assert_eq!(out, Cells::from(expected.to_vec()), "{record}");
         }
     }
 

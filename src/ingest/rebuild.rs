@@ -195,7 +195,7 @@ fn build(config: &Arc<Config>, wishes: &Wishes, new: &Path, scratch: &Path, tell
                 builder.rebuilt.tell(None, ProblemKind::ReportLost, why);
             }
             Told::Job(past) => {
-                let setting = builder.setting_of(&past)?;
+                let setting = builder.setting_of(&past);
                 if builder.must_write_before(&batch, &past, setting) {
                     builder.write(&mut batch, &mut course, tell)?;
                 }
@@ -251,7 +251,7 @@ struct Builder<'b> {
 impl<'b> Builder<'b> {
     fn open(base: &'b Arc<Config>, wishes: &Wishes, new: &Path, scratch: &Path, chronicle: Chronicle) -> Result<Self, Fatal> {
         let mut config = (**base).clone();
-        config.store.path = new.to_owned();
+        new.clone_into(&mut config.store.path);
         config.output.leads = LeadsFile::None;
         config.mode = Mode::Live;
         let then = chronicle.settings.iter().map(|settings| as_of_then(&config, settings)).collect();
@@ -301,13 +301,13 @@ impl<'b> Builder<'b> {
 
     /// Under which settings a job is read: those that were in force, if its rules version is theirs; else any of the past
     /// whose version it is; else what is configured now.
-    fn setting_of(&self, past: &Past) -> Result<Setting, Fatal> {
+    fn setting_of(&self, past: &Past) -> Setting {
         let version = &past.report.versions.rules;
         let entered = self.chronicle.in_force.get(&past.job_id).copied().unwrap_or(self.entered).max(self.entered);
         let is_theirs = |at: &usize| self.then[*at].as_ref().is_some_and(|known| known.has(version));
         let last = entered.checked_sub(1);
         let found = last.filter(|at| is_theirs(at) || !past.has_rows()).or_else(|| (0..self.then.len()).rev().find(is_theirs));
-        Ok(found.filter(|at| self.then[*at].is_some()).map_or(Setting::Now, Setting::Then))
+        found.filter(|at| self.then[*at].is_some()).map_or(Setting::Now, Setting::Then)
     }
 
     /// Makes these settings the ones that rows are held to. Those of the past come into force in their order, so that
@@ -487,7 +487,7 @@ fn read_again(
                     return Err(Fatal::Machine { what, source: io::ErrorKind::StorageFull.into() });
                 }
                 Outcome::Waits(reason) => why = format!("{}: {reason}", path.display()),
-                Outcome::Recorded(_) => why = "it was taken for a new file".to_owned(),
+                Outcome::Recorded(_) => "it was taken for a new file".clone_into(&mut why),
             }
             group.roll_back()?;
         }
@@ -721,7 +721,7 @@ fn publish(config: &Config) -> Result<(), Fatal> {
 
 /// `valhalla.db.before-rebuild-20261123T190608Z`
 fn kept_name(path: &Path) -> PathBuf {
-    let at: String = clock::rfc3339(clock::now_ms()).chars().filter(|c| c.is_ascii_alphanumeric()).collect();
+    let at: String = clock::rfc3339(clock::now_ms()).chars().filter(char::is_ascii_alphanumeric).collect();
     swap::beside(path, &format!(".before-rebuild-{at}"))
 }
 

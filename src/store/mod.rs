@@ -456,7 +456,9 @@ pub(crate) mod tests {
     #[test]
     fn a_job_that_is_alone_is_taken_back_as_one_among_others() {
         let (_dir, store) = scratch();
-        let names = |store: &Store| store.run(|c| c.query_row("SELECT group_concat(names) FROM layouts", [], |row| row.get(0)));
+        let names = |store: &Store| {
+            store.run(|c| c.query_row("SELECT group_concat(names) FROM layouts", [], |row| row.get::<_, Option<String>>(0)))
+        };
         let insert = |group: &Group<'_>, name: &str| {
             group.store().run(|c| c.execute("INSERT INTO layouts (names) VALUES (?1)", [name])).expect("insert");
         };

@@ -33,7 +33,9 @@ impl Originals {
         let (folders, wanted) = (&self.folders, &self.wanted);
         let found = self.found.get_or_insert_with(|| {
             let mut found: HashMap<u64, Vec<PathBuf>> = HashMap::new();
-            folders.iter().for_each(|folder| walk(folder, wanted, &mut found));
+            for folder in folders {
+                walk(folder, wanted, &mut found);
+            }
             found
         });
         found.get(&length).cloned().unwrap_or_default()
