@@ -422,7 +422,7 @@ impl World {
         assert_eq!(told, expected, "each job once, with its fate and its rows");
 
         let mut people = BTreeMap::new();
-        let store = self.ingest().store();
+        let store = self.ingest.as_ref().expect("open").store();
         store
             .leads(&LeadQuery::default(), |stored| {
                 let lead = stored.lead();
@@ -436,8 +436,7 @@ impl World {
             let job = store.job(Uuid::parse_str(&report.job_id).expect("an id")).expect("store").expect("known");
             let resolved = self.model.resolved.range((at, 0)..=(at, u64::MAX)).count() as u64;
             let own = self.model.jobs[at].own_rejects.len() as u64;
-            let found = self.ingest.as_ref().expect("open").store().resolved(job.seq).expect("store");
-            assert_eq!(found, resolved, "{}: {own} rows of its own were rejected", report.file);
+            assert_eq!(store.resolved(job.seq).expect("store"), resolved, "{}: {own} rows of its own were rejected", report.file);
         }
         assert_eq!(people, self.model.people);
 
