@@ -359,7 +359,8 @@ impl<'b> Builder<'b> {
             self.ingest.config = Arc::new(config);
             self.setting = None;
         }
-        let group = self.ingest.store.begin()?;
+        let store = &self.ingest.store;
+        let group = if batch.len() == 1 { store.begin_alone()? } else { store.begin()? };
         for past in batch.drain(..) {
             // A job stands once in the store, however often somebody copied its line.
             if !self.ingest.store.knows(past.job_id)? {
