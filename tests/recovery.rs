@@ -271,3 +271,29 @@ fn what_is_not_ours_in_the_claims_folder_is_left_alone() {
     assert!(!root.has(".claimed/01a208be-db1d-70d1-ab0d-24f4f3deddd3"), "a torso without its original is removed");
     assert_eq!(root.leads().len(), 1);
 }
+
+/// A claim as three deaths, or two, have left it: what was claimed, and a mark for each.
+fn claim_with_deaths(root: &Root, job: &str, name: &str, deaths: u32) {
+    root.write(format!(".claimed/{job}/{name}"), format!("name,email,value\nAnn,ann@{name}.example,5\n"));
+    for count in 1..=deaths {
+        root.write(format!(".claimed/{job}/.death-{count}"), "");
+    }
+}
+
+#[test]
+fn a_file_that_made_the_program_fail_three_times_is_set_aside_and_the_others_go_on() {
+    let root = Root::new();
+    claim_with_deaths(&root, "01890000-0000-7000-8000-000000000001", "poison.csv", 3);
+    claim_with_deaths(&root, "01890000-0000-7000-8000-000000000002", "unlucky.csv", 2);
+    let daemon = root.daemon();
+    root.wait_reports(2);
+    let (poison, unlucky) = (root.report_of("poison.csv"), root.report_of("unlucky.csv"));
+    assert_eq!((&poison["fate"], &unlucky["fate"]), (&"failed".into(), &"processed".into()), "{poison}\n{unlucky}");
+    assert!(root.text("failed/poison.csv.error.txt").contains("it made the program fail 3 times"), "{:?}", names_in(&root.path("failed")));
+    assert!(root.text("failed/poison.csv").contains("Ann,"), "the original is kept as it was");
+    assert!(root.alert_codes().contains(&"poisoned_file".to_owned()), "{:?}", root.alert_codes());
+    root.assert_alive("next.csv");
+    assert_eq!(daemon.stop().0, Some(0));
+    assert_eq!(root.claims(), [""; 0]);
+    root.assert_sound();
+}

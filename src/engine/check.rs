@@ -650,4 +650,24 @@ mod tests {
         assert!(checked.batch.bytes() > size_of::<uuid::Uuid>() + "Anna@b.co".len(), "texts, and what stands beside them");
         assert_eq!(LeadBatch::default().bytes(), 0);
     }
+
+    #[test]
+    fn a_lead_keeps_the_arm_it_was_given_though_the_experiment_changed() {
+        use crate::engine::stages::ab_test::{Arm, assign};
+        let variant = |id: &str| rules::Variant { id: id.into(), weight: "1".parse().expect("a weight"), script: None };
+        let variants = vec![variant("a"), variant("b"), variant("c")];
+        let thresholds = rules::Experiment::thresholds(&variants);
+        let experiment = rules::Experiment { id: "x".into(), version: 2, salt: "x".into(), thresholds, variants, filter: None };
+        let all = Rules { experiments: vec![experiment], ..Rules::default() };
+        let checked = check_cells("name,email,value", vec![b"Ann", b"a@b.co", b"5"], &all);
+        let lead = checked.batch.lead(0, &checked.plan.mapping.extra_names);
+        for (id, is_configured) in [("a", true), ("b", true), ("c", true), ("gone", false)] {
+            let kept = Arm { experiment: "x".into(), version: 1, variant: id.into() };
+            let given = assign(&lead, &[kept], &all);
+            let arm = &given.arms[0];
+            assert_eq!((arm.version, arm.variant_id.as_str()), (1, id));
+            assert_eq!(arm.variant.map(|variant| variant.id.as_str()), is_configured.then_some(id));
+        }
+        assert_eq!(assign(&lead, &[], &all).arms[0].version, 2);
+    }
 }

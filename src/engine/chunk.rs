@@ -415,4 +415,20 @@ mod tests {
             assert!(mark.score > 0 && mark.packet_ready, "{mark:?}");
         }
     }
+
+    #[test]
+    fn issues_are_counted_by_column_and_code_and_rows_with_missing_fields_once() {
+        let issue = |row, column: &str, code| RowIssue { row, line: row, column: column.into(), code, message: String::new() };
+        let mut counts = IssueCounts::default();
+        counts.add_row(&[issue(1, "email", IssueCode::InvalidEmail)]);
+        counts.add_row(&[issue(2, "email", IssueCode::MissingField), issue(2, "value", IssueCode::MissingField)]);
+        counts.add_row(&[issue(3, "email", IssueCode::InvalidEmail)]);
+        let told: Vec<_> = counts.pairs.iter().map(|pair| (pair.column.as_str(), pair.code, pair.count, pair.rows.as_slice())).collect();
+        let expected = [
+            ("email", IssueCode::InvalidEmail, 2, &[1, 3][..]),
+            ("email", IssueCode::MissingField, 1, &[2]),
+            ("value", IssueCode::MissingField, 1, &[2]),
+        ];
+        assert_eq!((told, counts.rows_missing_fields), (expected.to_vec(), 1));
+    }
 }

@@ -129,6 +129,7 @@ impl<'a> Texts<'a> {
     pub fn get(self, at: usize) -> Option<&'a str> {
         let range = self.cells.ranges.get(at)?.clone();
         match self.all {
+            Some(_) if range.is_empty() => Some(""), // wherever it stands
             Some(all) => all.get(range),
             None => std::str::from_utf8(&self.cells.bytes[range]).ok(),
         }

@@ -153,3 +153,15 @@ fn risks(lead: &Lead<'_>) -> Risks {
     risks.0[Risk::NoPhone as usize] = lead.phone.is_empty();
     risks
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_lead_has_a_packet_of_its_own_and_always_the_same() {
+        let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        assert_eq!(packet_id(one), packet_id(one));
+        assert!(packet_id(one) != packet_id(other) && packet_id(one) != one);
+    }
+}

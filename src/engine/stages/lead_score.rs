@@ -148,3 +148,25 @@ fn is_explored(lead: &Lead<'_>, rules: &ScoreRules) -> bool {
     let point = crate::engine::rules::assignment_hash("explore", lead.lead_id) >> 11;
     (point as f64 / (1u64 << 53) as f64) < rules.explore
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tier_begins_at_its_least_score() {
+        let rules = Rules::default().score;
+        assert_eq!((tier_of(u16::MAX, &rules), tier_of(0, &rules)), (Tier::ALL[0], Tier::ALL[3]));
+        for (at, least) in rules.tiers.into_iter().enumerate() {
+            assert_eq!((tier_of(least, &rules), tier_of(least - 1, &rules)), (Tier::ALL[at], Tier::ALL[at + 1]));
+        }
+    }
+
+    #[test]
+    fn a_lead_as_good_as_the_base_counts_half() {
+        for (p, base, expected) in [(0.2, 0.2, 0.5), (0.5, 0.2, 0.8), (0.0, 0.2, 0.0), (1.0, 0.2, 1.0), (0.0, 0.0, 0.5)] {
+            let found = against(odds(p), odds(base));
+            assert!((found - expected).abs() < 1e-9, "{p} against {base}: {found}");
+        }
+    }
+}
