@@ -252,9 +252,13 @@ impl World {
             Death::BeforeMoves | Death::BeforeMovesNameTaken => {
                 let claim = self.path(".claimed").join(job.job_id.to_string());
                 let in_the_way = [claim.join(".receipt"), claim.join(".error")];
-                in_the_way.iter().for_each(|path| fs::create_dir(path).expect("in the way"));
+                for path in &in_the_way {
+                    fs::create_dir(path).expect("in the way");
+                }
                 assert!(run(self.ingest(), job).is_err(), "a folder is no receipt");
-                in_the_way.iter().for_each(|path| fs::remove_dir(path).expect("out of the way"));
+                for path in &in_the_way {
+                    fs::remove_dir(path).expect("out of the way");
+                }
                 if death == Death::BeforeMovesNameTaken {
                     let report = self.reports().pop().expect("it was told");
                     self.take_name(&report.archived_as.expect("a place"));
@@ -454,7 +458,9 @@ impl World {
     /// Removes the store and makes it anew; everything is as it was.
     fn rebuild(&mut self) {
         self.ingest = None;
-        ["valhalla.db", "valhalla.db-wal", "valhalla.db-shm"].iter().for_each(|name| drop(fs::remove_file(self.path(name))));
+        for name in ["valhalla.db", "valhalla.db-wal", "valhalla.db-shm"] {
+            let _ = fs::remove_file(self.path(name)); // not each is there
+        }
         let rebuilt = rebuild::rebuild(&self.config(), &rebuild::Wishes::default(), &mut |_| {}).expect("rebuilt");
         let is_whole = self.model.jobs.iter().all(|job| !job.is_removed || job.rows[0] == 0);
         if is_whole {
