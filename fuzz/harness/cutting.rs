@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use csv::ByteRecord;
 use valhalla_ingest::engine::chunk::Chunk;
+use valhalla_ingest::engine::record::Cells;
 use valhalla_ingest::engine::records::{Found, Records};
 use valhalla_ingest::engine::split::{self, Cut};
 use valhalla_ingest::engine::table::Table;
@@ -119,7 +119,7 @@ impl Cutting<'_> {
     fn rows_of(&self, text: &[u8], range: &Range<usize>, lines_before: u64, rows: &mut Vec<Row>) -> u64 {
         let bytes = &text[range.clone()];
         let mut records = Records::new(bytes, self.table, self.limit);
-        let mut record = ByteRecord::new();
+        let mut record = Cells::new();
         let mut behind = 0;
         while let Some(found) = records.next(&mut record) {
             let (start, end) = (records.start(), records.offset());
@@ -162,7 +162,7 @@ pub enum RowKind {
 impl Row {
     /// Whether it counts as a data record.
     pub fn is_data(&self) -> bool {
-        let record: ByteRecord = self.cells.iter().collect();
+        let record: Cells = self.cells.iter().collect();
         match self.kind {
             RowKind::Row => !valhalla_ingest::engine::cells::is_blank(&record),
             RowKind::Oversize => true,

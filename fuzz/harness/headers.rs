@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use csv::ByteRecord;
 use valhalla_ingest::engine::headers::{self, ColumnProfile, FieldFrom, Mapping};
 use valhalla_ingest::engine::lead::Field;
+use valhalla_ingest::engine::record::Cells;
 use valhalla_ingest::engine::rules::{ColumnRules, Rules};
 
 use super::{pick, settings};
@@ -18,7 +18,7 @@ pub fn headers(data: &[u8]) {
     let cells = |line: &[u8]| line.split(|byte| *byte == b'|').map(<[u8]>::to_vec).collect::<Vec<_>>();
     let header: Vec<String> =
         cells(lines.next().unwrap_or_default()).iter().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
-    let records: Vec<ByteRecord> = lines.map(|line| cells(line).into_iter().collect()).collect();
+    let records: Vec<Cells> = lines.map(|line| cells(line).into_iter().collect()).collect();
     let has_profiles = mode % 2 == 0;
     let profiles = if has_profiles { ColumnProfile::of(&records, header.len()) } else { Vec::new() };
     let rules = Rules::default().columns;
