@@ -8,6 +8,8 @@ use std::time::Duration;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 
 use super::leads::Restaging;
 use super::{Exit, Global, Outcome, Trouble, follow, print_json};
@@ -82,12 +84,17 @@ impl Ingest {
         global.tell(&format!("root: {}", display_name(&config.root)));
         let progress = Arc::new(Progress::default());
         let stop = Arc::new(AtomicBool::new(false));
+        let _signals = Signals::listen(&stop).map_err(|error| Trouble::environment(format!("cannot listen for signals: {error}")))?;
+        let is_stopped = Arc::clone(&stop);
         let (mut writer, recovered) = Writer::open(Arc::clone(config), Arc::clone(&progress), stop, "cli", Start::of(lock))?;
         for job in recovered.again.into_iter().chain(recovered.doubtful) {
             global.tell("finishing a file of an interrupted run first");
             writer.run(&[job])?;
         }
         let told = self.each(|file| {
+            if is_stopped.load(Ordering::Relaxed) {
+                return Err(Trouble { exit: Exit::Failed, text: format!("{}: {}; it was not begun", display_name(file), Wait::Stopped) });
+            }
             let report = self.take_one(global, config, &mut writer, &progress, file)?;
             tell_report(global, config, writer.store(), &report)?;
             Ok(report)
@@ -138,7 +145,8 @@ impl Ingest {
             Some(Ended::Done(report)) => Ok(*report),
             Some(Ended::Waits { why, .. }) => {
                 let exit = if why == Wait::Failed { Exit::Bug } else { Exit::Failed };
-                Err(Trouble { exit, text: format!("{}: {why}; nothing of it was taken. Try again", display_name(file)) })
+                let next = if self.moves && why == Wait::Stopped { "It is kept, and taken at the next start" } else { "Try again" };
+                Err(Trouble { exit, text: format!("{}: {why}; nothing of it was taken. {next}", display_name(file)) })
             }
             None => Err(Trouble::environment(format!("{}: nothing was done", display_name(file)))),
         }
@@ -198,6 +206,42 @@ fn tell_report(global: &Global, config: &Arc<Config>, store: &Store, report: &Re
         global.tell(&format!("  The rows to fix: {rejects}"));
     }
     Ok(())
+}
+
+/// Ctrl-C and SIGTERM end the work in order: what is in hand is given up, the store and the lock are left as at any end.
+struct Signals {
+    thread: Option<std::thread::JoinHandle<()>>,
+    quit: Arc<Notify>,
+}
+
+impl Signals {
+    fn listen(stop: &Arc<AtomicBool>) -> std::io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (mut interrupt, mut terminate) = {
+            let _inside = runtime.enter();
+            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+        };
+        let (stop, quit) = (Arc::clone(stop), Arc::new(Notify::new()));
+        let quitting = Arc::clone(&quit);
+        let listen = async move {
+            tokio::select! {
+                () = quitting.notified() => {}
+                _ = interrupt.recv() => stop.store(true, Ordering::Relaxed),
+                _ = terminate.recv() => stop.store(true, Ordering::Relaxed),
+            }
+        };
+        let thread = std::thread::Builder::new().name("signals".to_owned()).spawn(move || runtime.block_on(listen))?;
+        Ok(Self { thread: Some(thread), quit })
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        self.quit.notify_one();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join(); // it only waits, and cannot have panicked
+        }
+    }
 }
 
 /// A progress bar on a terminal, fed from the figures that everyone can look at.
