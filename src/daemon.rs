@@ -36,10 +36,8 @@ const POLL_MS: u64 = 1000;
 const PAUSE_MS: u64 = 2000;
 /// The longest of these pauses, each being twice the one before.
 const PAUSE_MS_MAX: u64 = 16_000;
-/// How long a drop that could not be taken is left alone.
-const REFUSED_MS: u64 = 30_000;
-/// Between two tries of a drop that keeps failing for no fault of its own.
-const DOUBTFUL_MS: u64 = 60_000;
+/// Between two tries of a drop that keeps failing for no fault of its own: so many of the times between two rescans.
+const DOUBTFUL_RESCANS: u64 = 2;
 /// Failures in a row of the store, the journals or the folders after which the daemon ends.
 const FAILURES_MAX: u32 = 3;
 /// Between two writings of `_STATUS.txt` when nothing changes.
@@ -330,7 +328,7 @@ impl<'d> Daemon<'d> {
             for (rel, why) in claimed.refused {
                 tracing::warn!(file = %display_name(&rel), why, "cannot take this file, trying again later");
                 self.ingest.raise(&[Notice::about(AlertCode::StoreFault, path_text(&rel), why)])?;
-                self.refused.insert(rel, self.clock.elapsed_ms() + REFUSED_MS);
+                self.refused.insert(rel, self.clock.elapsed_ms() + self.rescan_ms());
             }
             if !claimed.jobs.is_empty() {
                 self.run(&claimed.jobs)?;
@@ -351,7 +349,7 @@ impl<'d> Daemon<'d> {
                     let code = if matches!(why, Wait::NoRoom(_)) { AlertCode::DiskFull } else { AlertCode::StoreFault };
                     self.ingest.raise(&[Notice::about(code, file, why.to_string())])?;
                     self.doubtful.push(*job);
-                    self.doubtful_at = self.clock.elapsed_ms() + DOUBTFUL_MS;
+                    self.doubtful_at = self.clock.elapsed_ms() + DOUBTFUL_RESCANS * self.rescan_ms();
                 }
                 Ended::Waits { again: Some(job), .. } => self.again.push(*job),
                 Ended::Waits { .. } => {}
@@ -408,7 +406,7 @@ impl<'d> Daemon<'d> {
     fn wait(&mut self) {
         let now = self.clock.elapsed_ms();
         let is_polling = self.watch.as_ref().is_none_or(Watch::polling);
-        let scan_ms = if is_polling { POLL_MS } else { self.config.watch.rescan_seconds * 1000 };
+        let scan_ms = if is_polling { POLL_MS } else { self.rescan_ms() };
         let snapshot_at = self.snapshot_due.then_some(self.snapshot_at + SNAPSHOT_MS);
         let due = [
             self.refused.values().min().copied(),
@@ -427,6 +425,11 @@ impl<'d> Daemon<'d> {
         if let Ok(event) = self.shutdown.inbox.recv_timeout(Duration::from_millis((until - now).max(1))) {
             self.hear(event);
         }
+    }
+
+    /// Between two scans without a hint; also how long a drop that could not be taken is left alone.
+    fn rescan_ms(&self) -> u64 {
+        self.config.watch.rescan_seconds * 1000
     }
 
     fn drain_events(&mut self) {

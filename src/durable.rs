@@ -8,7 +8,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, RenameFlags, linkat, renameat, renameat_with, statat, unlinkat};
@@ -107,6 +107,29 @@ pub fn replace_file(path: &Path, content: &[u8], mode: u32, sync: Sync) -> io::R
     }
 }
 
+/// Writes a file's own bytes over themselves, so that the next fsync has to bring all of them to the disk.
+///
+/// After an fsync that failed the system may keep pages in memory as if they were on disk; a further fsync would say nothing
+/// about them. Content and times stay as they are, and what is already there is what a crash in between leaves.
+///
+/// # Errors
+/// When the file cannot be read or written.
+pub fn write_again(file: &File) -> io::Result<()> {
+    let modified = file.metadata()?.modified()?;
+    let mut piece = vec![0; 1 << 20];
+    let mut at = 0;
+    loop {
+        let read = match file.read_at(&mut piece, at) {
+            Ok(0) => break,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read?,
+        };
+        file.write_all_at(&piece[..read], at)?;
+        at += read as u64;
+    }
+    file.set_modified(modified)
+}
+
 /// What tells one file from another, whatever it is called: device and inode.
 #[must_use]
 pub fn identity(metadata: &std::fs::Metadata) -> (u64, u64) {
@@ -138,6 +161,20 @@ mod tests {
         std::fs::remove_file(&b).expect("remove");
         rename_noreplace(&a, &b).expect("free now");
         assert_eq!(rename_noreplace(&a, &b).expect_err("a is gone").kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_file_written_again_is_the_same_file() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let path = dir.path().join("a");
+        let bytes: Vec<u8> = (0..3_000_000_u32).map(|at| u8::try_from(at % 251).expect("small")).collect();
+        std::fs::write(&path, &bytes).expect("write");
+        let look = || std::fs::metadata(&path).and_then(|found| Ok((identity(&found), found.len(), found.modified()?))).expect("metadata");
+        let before = look();
+        let file = OpenOptions::new().read(true).write(true).open(&path).expect("open");
+        write_again(&file).expect("written again");
+        assert_eq!(look(), before);
+        assert_eq!(std::fs::read(&path).expect("read"), bytes);
     }
 
     #[test]

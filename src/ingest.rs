@@ -281,7 +281,13 @@ impl Ingest {
             return Err(StoreError::Lost { path: config.store.path.display().to_string() }.into());
         }
         let store = Store::open(&config.store.path, u32::try_from(config.store.cache_mb).unwrap_or(u32::MAX))?;
-        store.checkpoint(0)?; // must succeed before anything is published: it proves that the disk takes our writes
+        // Must succeed before anything is published: it proves that the disk takes our writes. After trouble of our own it also
+        // settles what became of a commit whose sync failed, so that no reader may keep it from doing all of it.
+        if start == Start::Again {
+            store.checkpoint_fully()?
+        } else {
+            store.checkpoint(0)?
+        }
         let journals = Journals::open(&folders.logs, 0o640)?;
         let mut ingest = Self { config, spool, store, journals, learned: Learned::none(), rules: HashMap::new(), progress, stop, actor };
         ingest.tell_if_behind()?;

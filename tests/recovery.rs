@@ -6,6 +6,7 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions};
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::Signal;
@@ -197,6 +198,76 @@ fn torn_and_cut_journals_are_healed_at_start() {
         assert_eq!(audit.json()["jobs"]["proven"], 6, "{what}");
         assert!(root.alert_codes().iter().any(|code| code == "journal_tampered"), "{what}: {:?}", root.alert_codes());
     }
+}
+
+/// The moves were made, and the power went before the texts were on disk; or somebody wrote to a file in the very last moment.
+#[test]
+fn what_a_power_cut_tore_or_a_late_writer_changed_is_put_right() {
+    type Damage = fn(&Root);
+    let good = "name,email,value\nGood,good@late.example,5\nBad,no-address,5\n";
+    let table: [(&str, Damage); 5] = [
+        ("an empty receipt", |root| drop(root.write("processed/good.receipt.txt", ""))),
+        ("half a receipt", |root| {
+            let text = root.text("processed/good.receipt.txt");
+            root.write("processed/good.receipt.txt", &text[..text.len() / 2]);
+        }),
+        ("zeros for an error text", |root| {
+            let length = root.text("failed/broken.csv.error.txt").len();
+            root.write("failed/broken.csv.error.txt", vec![0; length]);
+        }),
+        ("a receipt that somebody wrote on", |root| drop(root.write("processed/good.receipt.txt", "mine\n"))),
+        ("a late writer", |root| {
+            let text = root.text("processed/good.csv") + "Late,late@late.example,7\n";
+            root.write("processed/good.csv", text);
+        }),
+    ];
+    for (what, damage) in table {
+        let root = Root::new();
+        root.drop_renamed("good.csv", good);
+        root.drop_renamed("broken.csv", "nothing,here\n1,2\n");
+        let daemon = root.daemon();
+        root.wait_reports(2);
+        daemon.stop();
+        let texts = || (root.text("processed/good.receipt.txt"), root.text("failed/broken.csv.error.txt"));
+        let before = texts();
+        let store = rusqlite::Connection::open(root.path("valhalla.db")).expect("store");
+        store.execute("UPDATE jobs SET state = 1", []).expect("as before the last step");
+        drop(store);
+        damage(&root);
+
+        let daemon = root.daemon();
+        let is_late = what == "a late writer";
+        if is_late {
+            root.wait_reports(3);
+        }
+        daemon.stop();
+        let rows: Vec<u64> = root.reports().iter().map(|report| report["rows"]["total"].as_u64().expect("a figure")).collect();
+        assert_eq!(rows.iter().sum::<u64>(), if is_late { 5 } else { 2 }, "{what}: {rows:?}");
+        assert_eq!(root.leads().len(), if is_late { 2 } else { 1 }, "{what}");
+        if what.contains("somebody") {
+            assert_eq!(root.text("processed/good.receipt.txt"), "mine\n", "{what}");
+        } else {
+            assert_eq!(texts(), before, "{what}");
+        }
+        assert_eq!(root.alert_codes().iter().any(|code| code == "file_changed_after_commit"), is_late, "{what}");
+    }
+}
+
+#[test]
+fn an_interrupted_ingest_ends_in_order() {
+    let root = Root::new();
+    let large = root.write("outside/large.csv", generate(60_000, "large", 3).text);
+    let child = root.command(&["ingest"]).arg(&large).stderr(Stdio::null()).stdout(Stdio::null()).spawn();
+    let mut ingest = Daemon::of(child.expect("the binary starts"));
+    wait_for("its claim", || !root.claims().is_empty());
+    ingest.signal(Signal::INT);
+    wait_for("its end", || ingest.ended().is_some());
+    assert_eq!(ingest.ended().and_then(|status| status.code()), Some(1), "it says that nothing was taken");
+    assert_eq!(root.text(".lock"), "", "no name is left as if it had died");
+    assert!(root.claims().is_empty() && root.reports().is_empty());
+    assert!(root.run(&["ingest", large.to_str().expect("UTF-8"), "-q"]).exits(0).stdout.is_empty());
+    assert!(!root.alert_codes().contains(&"previous_run_died".to_owned()));
+    assert_eq!(root.reports().len(), 1);
 }
 
 #[test]

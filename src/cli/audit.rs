@@ -141,7 +141,7 @@ fn prove(config: &Config, store: &Store, proof: &mut Proof) -> Result<Value, Tro
     proof.faults = store.faults(FAULTS_TOLD);
     let is_damaged = !proof.faults.is_empty();
     let moment = store.snapshot()?; // journals are read after it: they may have more, never less
-    let head = match store.outbox().and_then(|lines| lines.is_empty().then(|| store.head(Journal::Audit)).transpose()) {
+    let head = match store.outbox().and_then(|waiting| waiting.lines.is_empty().then(|| store.head(Journal::Audit)).transpose()) {
         Ok(head) => head,
         Err(_) if is_damaged => None,
         Err(error) => return Err(error.into()),

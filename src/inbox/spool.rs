@@ -256,6 +256,8 @@ pub struct Spool {
     seen: Mutex<Seen>,
     names: Mutex<Reservations>,
     findings: Mutex<Vec<Finding>>,
+    /// Claims of finished moves whose folder could not be removed yet.
+    left: Mutex<Vec<Claim>>,
 }
 
 /// What the last scan saw, so that the next one can tell what is new.
@@ -291,6 +293,7 @@ impl Spool {
             seen: Mutex::new(Seen { inbox: (0, 0), remote: false, ignored: HashSet::new(), folders: HashSet::new() }),
             names: Mutex::default(),
             findings: Mutex::default(),
+            left: Mutex::default(),
         };
         make_dirs(&spool.layout.root).map_err(|error| SpoolError::at("make the root", &spool.layout.root, error))?;
         spool.make_folders()?;
@@ -327,6 +330,7 @@ impl Spool {
     /// # Errors
     /// When the inbox cannot be listed.
     pub fn scan(&self) -> Result<Scan, SpoolError> {
+        self.remove_left();
         let remade = self.remake_folders()?;
         let inbox = &self.layout.inbox;
         let failed = |error| SpoolError::at("list the inbox", inbox, error);
@@ -388,7 +392,12 @@ impl Spool {
     /// # Errors
     /// What the system said; see [`OpenFolder::open_file`].
     pub fn open_claimed(&self, claim: &Claim) -> io::Result<(File, Stat)> {
-        self.claim_folder(claim)?.open_file(&claim.rel)
+        let folder = self.claim_folder(claim).map_err(|error| match error.kind() {
+            // The folder is ours: that we may not enter it says nothing about the file in it.
+            io::ErrorKind::PermissionDenied => io::Error::other(format!("{}: {error}", display_name(&claim.dir))),
+            _ => error,
+        })?;
+        folder.open_file(&claim.rel)
     }
 
     /// Opens a file by its path, through whichever of the folders that people may write to it lies in; none for any other.
@@ -474,6 +483,7 @@ impl Spool {
         let target = self.make_claim_folder(&claim).map_err(|error| SpoolError::at("make the claim folder", &claim.dir, error))?;
         match durable::rename_noreplace_at(&source, name, &target, name) {
             Ok(()) => {}
+            Err(_) if target.look(name).is_ok_and(|stat| stat.is_some_and(|stat| is_still(drop, &stat))) => {} // it was made all the same, as a share may report it
             Err(error) => {
                 self.remove_claim_folder(&claim);
                 return match error.kind() {
@@ -632,8 +642,9 @@ impl Spool {
         let mut found = Vec::with_capacity(names.len());
         for (name, _) in names {
             let path = self.layout.claimed.join(&name);
+            let is_dir = claims.look(Path::new(&name)).map_err(failed)?.is_some_and(|stat| is_folder(&stat));
             match name.to_str().and_then(|name| Uuid::parse_str(name).ok()) {
-                Some(job_id) if claims.look(Path::new(&name)).is_ok_and(|stat| stat.is_some_and(|stat| is_folder(&stat))) => {
+                Some(job_id) if is_dir => {
                     found.extend(self.found_in(job_id, &path)?);
                 }
                 _ if name == PROBE => {}
@@ -641,6 +652,21 @@ impl Spool {
             }
         }
         Ok(found)
+    }
+
+    /// Makes a claimed original's next sync mean something after one that failed: see [`durable::write_again`].
+    ///
+    /// What we may not write (its owner took the right away, or it is a folder) stays as it is: the sync that comes is all
+    /// that can be had.
+    ///
+    /// # Errors
+    /// When the disk fails at it.
+    pub fn rewrite_claim(&self, claim: &Claim) -> Result<(), SpoolError> {
+        let opened = self.claim_folder(claim).and_then(|folder| folder.open_to_mend(&claim.rel));
+        match opened.and_then(|(file, _)| durable::write_again(&file)) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied || is_no_file(&error) || is_no_folder(&error) => Ok(()),
+            written => written.map_err(|error| SpoolError::at("write the claimed file again", &claim.original(), error)),
+        }
     }
 
     /// Makes claims durable before their commit: originals, outputs, claim folders, and the folders they came from.
@@ -657,7 +683,9 @@ impl Spool {
                 return durable::sync_file_system(&self.layout.claimed); // a bundle has more files than we look at
             }
             targets.push(claim.original());
-            targets.extend(Output::ALL.into_iter().map(|output| claim.output(output)).filter(|path| path.exists()));
+            // One that cannot be looked at is not left out: opening it will say what is wrong.
+            targets
+                .extend(Output::ALL.into_iter().map(|output| claim.output(output)).filter(|path| !matches!(path.try_exists(), Ok(false))));
             targets.extend(claim.original().ancestors().skip(1).take_while(|dir| dir.starts_with(&claim.dir)).map(Path::to_path_buf));
             targets.push(self.layout.inbox.join(split(&claim.rel).0));
             if targets.len() > SINGLE_SYNCS_MAX * 2 {
@@ -675,6 +703,32 @@ impl Spool {
     #[must_use]
     pub fn path(&self, place: &Place) -> PathBuf {
         self.folder(place.folder).join(&place.rel)
+    }
+
+    /// Whether something stands at a place.
+    ///
+    /// # Errors
+    /// When it cannot be looked at.
+    pub fn is_taken(&self, place: &Place) -> Result<bool, SpoolError> {
+        Ok(self.look_at(place)?.is_some())
+    }
+
+    /// Whether the folder of a claim still stands.
+    ///
+    /// # Errors
+    /// When it cannot be looked at.
+    pub fn stands(&self, claim: &Claim) -> Result<bool, SpoolError> {
+        let looked = self.claims_folder().and_then(|claims| claims.look(claim.name()));
+        Ok(looked.map_err(|error| SpoolError::at("look at the claim folder", &claim.dir, error))?.is_some())
+    }
+
+    /// Whether a claim has this output now.
+    ///
+    /// # Errors
+    /// When it cannot be looked at.
+    pub fn has_output(&self, claim: &Claim, output: Output) -> Result<bool, SpoolError> {
+        let looked = self.look_in_claim(claim, Path::new(output.file_name()));
+        Ok(looked.map_err(|error| SpoolError::at("look at an output", &claim.output(output), error))?.is_some())
     }
 
     /// Chooses final names for a drop and reserves them: free on disk and not promised to another job.
@@ -781,14 +835,28 @@ impl Spool {
         self.sync_all(finished.iter().flat_map(|finished| finished.touched.iter().cloned()).collect())
     }
 
-    /// Removes the claim folders of durable moves. One that holds something unknown is left, as a finding.
+    /// Removes the claim folders of durable moves. One that holds something unknown is left: the next scan tries once more,
+    /// and makes it a finding.
     pub fn remove_claims(&self, finished: &[Finished]) {
         for finished in finished {
-            let is_moved = self.look_in_claim(&finished.claim, &finished.claim.rel).is_ok_and(|there| there.is_none());
-            if !is_moved || !self.remove_claim_folder(&finished.claim) {
-                self.find(Finding::LeftBehind(finished.claim.dir.clone()));
+            if !self.is_removed(&finished.claim) {
+                lock(&self.left).push(finished.claim.clone());
             }
         }
+    }
+
+    /// Tries once more what could not be removed the first time: it may have been the disk's trouble, and nobody's file.
+    fn remove_left(&self) {
+        let left = std::mem::take(&mut *lock(&self.left));
+        for claim in left {
+            if !self.is_removed(&claim) {
+                self.find(Finding::LeftBehind(claim.dir));
+            }
+        }
+    }
+
+    fn is_removed(&self, claim: &Claim) -> bool {
+        self.look_in_claim(claim, &claim.rel).is_ok_and(|there| there.is_none()) && self.remove_claim_folder(claim)
     }
 
     /// Moves something from one place in the archive to another, such as a rejects file whose rows are all resolved.
@@ -808,6 +876,7 @@ impl Spool {
             Err(error) => return Err(SpoolError::at("move within the archive", &self.path(from), error)),
         };
         lock(&self.names).taken.remove(to);
+        touched.extend(self.path(to).parent().map(Path::to_path_buf));
         touched.extend(self.path(from).parent().map(Path::to_path_buf));
         self.sync_all(touched).map_err(|error| SpoolError::at("make a move durable", &self.path(to), error))?;
         Ok(moved)

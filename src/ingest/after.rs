@@ -2,7 +2,8 @@
 //!
 //! Every step here can be repeated and leaves the same; none decides what becomes of a drop, which the store has by now.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -11,13 +12,14 @@ use uuid::Uuid;
 use super::delivery::Moves;
 use super::ledger::Notice;
 use super::{Fatal, Ingest, Recovered, Start, UNFINISHED_STARTS, fate_name, finding_code};
+use crate::beneath::{is_no_file, is_no_folder};
 use crate::clock;
-use crate::inbox::{self, Claim, DropKind, Finished, Found, Names, Output, Spool, SpoolError, display_name};
-use crate::journal::{Action, AlertCode, Report};
+use crate::inbox::{self, Claim, DropKind, Finished, Found, Names, Output, Place, Spool, SpoolError, display_name};
+use crate::journal::{self, Action, AlertCode, Report};
 use crate::reading::{Look, sha256_of};
 use crate::render::receipt::Facts;
 use crate::render::words::counted;
-use crate::store::{Group, Store};
+use crate::store::Group;
 
 /// A recorded job, with what is left to do after the commit.
 #[derive(Debug)]
@@ -32,19 +34,38 @@ pub(super) struct Delivery {
 }
 
 impl Delivery {
-    /// Whether somebody wrote to the claimed original after it had been read.
-    pub(super) fn is_changed(&self, spool: &Spool) -> bool {
-        let now = spool.look_claimed(&self.claim).ok().flatten(); // that it is gone is told by its move
-        self.look.zip(now).is_some_and(|(then, now)| !then.same_content(&now))
+    /// Whether somebody wrote to the original after it had been read, and before it was archived for good. Where it is gone
+    /// there is nothing to drop anew.
+    fn is_changed(&self, spool: &Spool) -> Result<bool, Fatal> {
+        let Some(step) = self.moves.0.iter().find(|step| step.from == inbox::Source::Original) else { return Ok(false) };
+        let asked = match self.look {
+            Some(then) => spool.look_claimed(&self.claim).map(|now| now.is_some_and(|now| !then.same_content(&now))),
+            None => match spool.open_claimed(&self.claim) {
+                Err(error) if is_no_folder(&error) => spool.open_archived(&step.to),
+                opened => opened,
+            }
+            .and_then(|(file, _)| self.is_other(&file)),
+        };
+        match asked {
+            Err(error) if is_no_folder(&error) || is_no_file(&error) => Ok(false),
+            asked => asked.map_err(|source| Fatal::Machine { what: format!("looking at {}", display_name(&self.claim.rel)), source }),
+        }
+    }
+
+    /// Whether a file is another than the report speaks of: after a restart only its content can tell.
+    fn is_other(&self, file: &File) -> io::Result<bool> {
+        Ok(match &self.report.sha256 {
+            Some(taken) => journal::hex(&sha256_of(file)?) != *taken,
+            // Not even its length is known of a file that was never opened.
+            None => self.report.bytes > 0 && file.metadata()?.len() != self.report.bytes,
+        })
     }
 }
 
 impl Ingest {
     /// Brings every line of the outbox to its journal, durably.
     pub(super) fn publish(&mut self) -> Result<(), Fatal> {
-        let lines = self.store.outbox()?;
-        let notes = self.journals.publish(&lines)?;
-        self.store.note(Store::clear_outbox)?;
+        let notes = self.publish_waiting()?;
         if notes.is_empty() {
             return Ok(());
         }
@@ -58,9 +79,20 @@ impl Ingest {
             self.alert(&group, AlertCode::JournalTampered, &note.to_string())?;
         }
         group.commit()?;
-        let lines = self.store.outbox()?;
-        self.journals.publish(&lines)?;
-        Ok(self.store.note(Store::clear_outbox)?)
+        self.publish_waiting().map(drop) // what is odd about these few lines is found with the next ones
+    }
+
+    /// The outbox, a bounded number of lines at a time.
+    fn publish_waiting(&mut self) -> Result<Vec<journal::Note>, Fatal> {
+        let mut notes = Vec::new();
+        loop {
+            let waiting = self.store.outbox()?;
+            notes.extend(self.journals.publish(&waiting.lines)?);
+            self.store.note(|store| store.clear_outbox(waiting.last))?;
+            if !waiting.is_cut {
+                return Ok(notes);
+            }
+        }
     }
 
     /// Writes the derived texts and moves everything to its final name, the originals last.
@@ -68,7 +100,7 @@ impl Ingest {
         let mut finished: Vec<Finished> = Vec::with_capacity(deliveries.len());
         let mut changed = Vec::new();
         for delivery in deliveries {
-            let is_changed = delivery.is_changed(&self.spool);
+            let is_changed = delivery.is_changed(&self.spool)?;
             let (done, moves) = self.move_out(delivery)?;
             finished.push(done);
             if is_changed {
@@ -96,15 +128,13 @@ impl Ingest {
     pub(super) fn move_out(&self, delivery: &Delivery) -> Result<(Finished, Moves), Fatal> {
         let claim = &delivery.claim;
         for (output, text) in delivery.moves.texts(&delivery.report, &delivery.facts) {
-            // Under another name, a text that was moved before a crash would look like somebody else's.
-            let moved_to = delivery.moves.place_of(output).filter(|_| !claim.output(output).exists());
-            match moved_to.filter(|place| self.spool.path(place).exists()) {
-                Some(place) => self.spool.mend_text(place, &text)?,
-                None if claim.dir.exists() => {
-                    let written = self.spool.create_output(claim, output)?.write_all(text.as_bytes());
-                    written.map_err(|source| Fatal::Machine { what: format!("writing {}", claim.output(output).display()), source })?;
-                }
-                None => {}
+            let Some(place) = delivery.moves.place_of(output) else { continue };
+            // A text that was moved before a crash is not made again: beside the first it would look like somebody else's.
+            if !self.spool.has_output(claim, output)? && self.spool.is_taken(place)? {
+                self.spool.mend_text(place, &text)?;
+            } else if self.spool.stands(claim)? {
+                let written = self.spool.create_output(claim, output)?.write_all(text.as_bytes());
+                written.map_err(|source| Fatal::Machine { what: format!("writing {}", claim.output(output).display()), source })?;
             }
         }
         match self.spool.finish(claim, &delivery.moves.0) {
@@ -127,22 +157,30 @@ impl Ingest {
         for (moves, sha256) in self.store.rejects_files(parent)? {
             let rejects = Moves::from_json(&moves).0.into_iter().find(|step| step.from == inbox::Source::Output(Output::Rejects));
             let Some(place) = rejects.map(|step| step.to) else { continue };
-            let found = self.spool.open_archived(&place).and_then(|(file, _)| sha256_of(&file));
-            let is_ours = found.is_ok_and(|hash| hash == sha256);
-            if is_ours && let Err(error) = self.spool.retire(&place) {
+            // Once more after a failure that may have been a moment's. It is no reason to stop: the rows are in.
+            if let Err(error) = self.retire(&place, &sha256).or_else(|_| self.retire(&place, &sha256)) {
                 tracing::warn!(%error, "a resolved rejects file stays in failed/");
             }
         }
         Ok(())
     }
 
+    fn retire(&self, place: &Place, sha256: &[u8; 32]) -> Result<(), Fatal> {
+        match self.spool.open_archived(place).and_then(|(file, _)| sha256_of(&file)) {
+            Ok(hash) if hash == *sha256 => Ok(self.spool.retire(place)?),
+            Err(source) if !is_no_folder(&source) && !is_no_file(&source) => {
+                Err(Fatal::Machine { what: format!("reading {place}"), source })
+            }
+            _ => Ok(()), // edited, or gone: it is somebody's
+        }
+    }
+
     // ---- recovery: what a crash left --------------------------------------------------------------------------------------
 
     /// Finishes committed jobs and gathers the claims that have to be processed again.
     pub(super) fn recover(&mut self, start: Start) -> Result<Recovered, Fatal> {
-        let lost = self.lost_reports()?;
+        self.mend_reports()?;
         self.publish()?;
-        self.write_again(&lost)?;
         let mut deliveries = Vec::new();
         for job in self.store.unfinished()? {
             let Ok(report) = serde_json::from_str::<Report>(&job.report) else { continue };
@@ -161,7 +199,12 @@ impl Ingest {
                 Found::Claim(claim) if self.store.knows(claim.job_id)? => tell_stray(&claim.dir, "its job is done"),
                 Found::Claim(claim) => {
                     self.spool.clear_outputs(&claim)?;
-                    let kind = if claim.original().is_dir() { DropKind::Bundle } else { DropKind::File };
+                    if start != Start::AfterDeath {
+                        self.spool.rewrite_claim(&claim)?; // its sync may be what failed; a death would have taken the pages along
+                    }
+                    let looked = claim.original().symlink_metadata();
+                    let looked = looked.map_err(|source| Fatal::Machine { what: format!("looking at {}", claim.dir.display()), source })?;
+                    let kind = if looked.is_dir() { DropKind::Bundle } else { DropKind::File };
                     let times = if start == Start::AfterDeath { self.store.found_unfinished(claim.job_id)? } else { 0 };
                     let job = self.job_of_claim(claim, kind);
                     if times < UNFINISHED_STARTS || inbox::deaths(&job.claim) > 0 {

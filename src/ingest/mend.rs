@@ -4,7 +4,6 @@
 //! Deliberately absent: the audit trail, which is there to show that somebody cut it, and lines in the middle, of which
 //! `audit` tells. Nothing is read at a start that finds the journal as long as it was left.
 
-use std::collections::HashSet;
 use std::fs;
 
 use serde::Deserialize;
@@ -26,15 +25,36 @@ fn job_of(line: &[u8]) -> Option<Uuid> {
 }
 
 impl Ingest {
-    /// The report lines behind the last whole one on disk, without those that still wait in the outbox.
-    pub(super) fn lost_reports(&self) -> Result<Vec<String>, Fatal> {
-        let head = self.store.head(Journal::Reports)?;
-        let waiting = self.store.outbox()?;
-        let waiting: Vec<_> = waiting.iter().filter(|line| line.journal == Journal::Reports).collect();
-        let due = waiting.first().map_or(head.length, |line| line.offset);
+    /// Writes lost lines again, where the journal really ends, and says so.
+    ///
+    /// One transaction places them all: a crash before it finds the journal as short as now, one behind it finds them in the
+    /// outbox. Lines that were waiting there are placed anew with the lost ones, so that all stand in the order of commits.
+    pub(super) fn mend_reports(&mut self) -> Result<(), Fatal> {
+        let Some(last) = self.last_report_left()? else { return Ok(()) };
+        let group = self.store.begin()?;
+        group.withdraw(Journal::Reports)?;
+        for head in self.journals.heads()?.iter().filter(|head| head.journal == Journal::Reports) {
+            group.correct_head(head)?;
+        }
+        let mut lines = 0;
+        self.store.each_job_after(last, |job| {
+            lines += 1;
+            Ok::<(), Fatal>(group.post(Journal::Reports, self.rotate_bytes(), |_, _| job.report.into_bytes())?)
+        })?;
+        tracing::error!(lines, "reports.jsonl was cut, its last lines are written again");
+        let detail = format!("reports.jsonl was cut while nothing ran; its last {lines} lines were written again");
+        self.alert(&group, AlertCode::JournalTampered, &detail)?;
+        group.commit()?;
+        Ok(())
+    }
+
+    /// When the journal on disk is shorter than it was left: the place, in the order of commits, of the last job that it has.
+    fn last_report_left(&self) -> Result<Option<i64>, Fatal> {
+        let due =
+            self.store.first_waiting(Journal::Reports)?.map_or_else(|| self.store.head(Journal::Reports).map(|head| head.length), Ok)?;
         let logs = &self.config.folders.logs;
         if fs::metadata(Journal::Reports.active_path(logs)).map_or(0, |metadata| metadata.len()) >= due {
-            return Ok(Vec::new());
+            return Ok(None);
         }
         let mut last = 0;
         for record in journal::read(logs, Journal::Reports)? {
@@ -44,15 +64,7 @@ impl Ingest {
                 last = known.seq;
             }
         }
-        let waiting: HashSet<Uuid> = waiting.iter().filter_map(|line| job_of(&line.bytes)).collect();
-        let mut gone = Vec::new();
-        self.store.each_job(|job| {
-            if job.seq > last && !waiting.contains(&job.job_id) {
-                gone.push(job.report);
-            }
-            Ok::<(), Fatal>(())
-        })?;
-        Ok(gone)
+        Ok(Some(last))
     }
 
     /// Tells of jobs that stand in `reports.jsonl` and not in the store, and goes on behind them. What still waits in the outbox
@@ -94,27 +106,5 @@ impl Ingest {
             }
         }
         Ok(unknown)
-    }
-
-    /// Writes lost lines again, where the journal really ends, and says so.
-    pub(super) fn write_again(&mut self, lost: &[String]) -> Result<(), Fatal> {
-        if lost.is_empty() {
-            return Ok(());
-        }
-        tracing::error!(lines = lost.len(), "reports.jsonl was cut, its last lines are written again");
-        let group = self.store.begin()?;
-        for head in self.journals.heads()?.iter().filter(|head| head.journal == Journal::Reports) {
-            group.correct_head(head)?;
-        }
-        for line in lost {
-            group.post(Journal::Reports, self.rotate_bytes(), |_, _| line.clone().into_bytes())?;
-        }
-        self.alert(
-            &group,
-            AlertCode::JournalTampered,
-            &format!("reports.jsonl was cut while nothing ran; its last {} lines were written again", lost.len()),
-        )?;
-        group.commit()?;
-        self.publish()
     }
 }

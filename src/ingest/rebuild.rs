@@ -714,10 +714,15 @@ fn reason_to_keep_the_old(config: &Config, wishes: &Wishes, rebuilt: &Rebuilt) -
 /// Publishes what the new store has to say. A crash before this is made good by the next start.
 fn publish(config: &Config) -> Result<(), Fatal> {
     let store = Store::open(&config.store.path, 8)?;
-    let lines = store.outbox()?;
-    Journals::open(&config.folders.logs, 0o640)?.publish(&lines)?;
-    store.note(Store::clear_outbox)?;
-    Ok(store.checkpoint(0)?)
+    let mut journals = Journals::open(&config.folders.logs, 0o640)?;
+    loop {
+        let waiting = store.outbox()?;
+        journals.publish(&waiting.lines)?;
+        store.note(|store| store.clear_outbox(waiting.last))?;
+        if !waiting.is_cut {
+            return Ok(store.checkpoint(0)?);
+        }
+    }
 }
 
 /// `valhalla.db.before-rebuild-20261123T190608Z`

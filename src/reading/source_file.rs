@@ -135,11 +135,10 @@ impl SourceFile {
         let mut hasher = Sha256::new_with_prefix(&self.head);
         let mut buffer = vec![0; if self.is_whole { 512 } else { 1 << 20 }]; // of a whole file nothing is left, as a rule
         loop {
-            let read = self.file.read(&mut buffer)?;
-            if read == 0 {
-                break;
+            match read_some(&mut self.file, &mut buffer)? {
+                0 => break,
+                read => hasher.update(&buffer[..read]),
             }
-            hasher.update(&buffer[..read]);
         }
         self.file.seek(io::SeekFrom::Start(self.head.len() as u64))?;
         Ok(hasher.finalize().into())
@@ -200,6 +199,16 @@ fn unopened(error: io::Error) -> Unopened {
     }
 }
 
+/// A read that a signal interrupted has not failed.
+fn read_some(mut file: impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match file.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
+}
+
 /// Hash of a whole file from where it stands, read in pieces.
 ///
 /// # Errors
@@ -208,7 +217,7 @@ pub(crate) fn sha256_of(mut file: &File) -> io::Result<[u8; 32]> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 18];
     loop {
-        match file.read(&mut buffer)? {
+        match read_some(&mut file, &mut buffer)? {
             0 => return Ok(hasher.finalize().into()),
             read => hasher.update(&buffer[..read]),
         }

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 /// Scripts that bring an older store forwards; the number of scripts is the schema version.
 const MIGRATIONS: &[&str] = &[include_str!("schema.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
@@ -231,6 +231,19 @@ impl Store {
         Ok(())
     }
 
+    /// Moves the whole write-ahead log into the database, durably, and empties it; a reader that is in the way is waited for.
+    ///
+    /// After a sync that failed nothing in the log may be trusted to be on disk, whatever later syncs say. What this has
+    /// moved was written anew and synced.
+    ///
+    /// # Errors
+    /// [`StoreError`]; `Busy` when a reader stays in the way.
+    pub fn checkpoint_fully(&self) -> Result<()> {
+        let is_busy: bool = self.run(|connection| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)))?;
+        self.checkpoint_at.set(0);
+        if is_busy { Err(StoreError::Busy { path: self.path.display().to_string() }) } else { Ok(()) }
+    }
+
     /// Everything read until the end of this value is of one moment.
     ///
     /// # Errors
@@ -280,7 +293,14 @@ impl Store {
 
     /// Runs something on the connection and says in our words what went wrong.
     fn run<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
-        work(&self.connection).map_err(|error| classify(&self.path, error))
+        work(&self.connection).map_err(|error| {
+            if matches!(error.sqlite_error_code(), Some(ErrorCode::SystemIoFailure | ErrorCode::DiskFull)) {
+                // Closing would sync the log once more on the same open file, and that second sync may say "fine" about pages
+                // that the first one lost. Whoever opens next moves the log into the database instead.
+                let _ = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true); // it is in trouble as it is
+            }
+            classify(&self.path, error)
+        })
     }
 }
 

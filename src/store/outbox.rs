@@ -5,6 +5,20 @@ use rusqlite::{OptionalExtension, params};
 use super::{Group, Result, Store};
 use crate::journal::{Head, Journal, Line};
 
+/// Waiting lines beyond so many bytes are left for the next look.
+const PAGE_BYTES: usize = 4 << 20;
+
+/// Lines that wait to be written.
+#[derive(Debug, Default)]
+pub struct Waiting {
+    /// The first of them.
+    pub lines: Vec<Line>,
+    /// The number of the last of these.
+    pub last: i64,
+    /// Whether there are more.
+    pub is_cut: bool,
+}
+
 impl Store {
     /// Where a journal will end once the outbox is empty.
     ///
@@ -43,32 +57,61 @@ impl Store {
         Ok(())
     }
 
-    /// Lines that may not have been written yet, in order.
+    /// The first lines that may not have been written yet, in order: as many as may be held in memory at once.
     ///
     /// # Errors
     /// [`StoreError`](super::StoreError).
-    pub fn outbox(&self) -> Result<Vec<Line>> {
+    pub fn outbox(&self) -> Result<Waiting> {
         self.run(|connection| {
-            let mut statement = connection.prepare_cached("SELECT journal, segment, start, line FROM outbox ORDER BY seq")?;
-            let rows = statement.query_map([], |row| {
+            let mut statement = connection.prepare_cached("SELECT journal, segment, start, line, seq FROM outbox ORDER BY seq")?;
+            let mut rows = statement.query([])?;
+            let (mut waiting, mut bytes) = (Waiting::default(), 0);
+            while let Some(row) = rows.next()? {
+                if bytes >= PAGE_BYTES {
+                    waiting.is_cut = true;
+                    break;
+                }
                 let stem: String = row.get(0)?;
                 let journal = Journal::from_stem(&stem).unwrap_or(Journal::Audit);
-                Ok(Line { journal, segment: row.get(1)?, offset: row.get::<_, i64>(2)?.unsigned_abs(), bytes: row.get(3)? })
-            })?;
-            rows.collect()
+                let line = Line { journal, segment: row.get(1)?, offset: row.get::<_, i64>(2)?.unsigned_abs(), bytes: row.get(3)? };
+                bytes += line.bytes.len();
+                waiting.lines.push(line);
+                waiting.last = row.get(4)?;
+            }
+            Ok(waiting)
         })
     }
 
-    /// Forgets the outbox, all of which has been written and made durable.
+    /// Where the first waiting line of a journal belongs; none when none waits.
     ///
     /// # Errors
     /// [`StoreError`](super::StoreError).
-    pub fn clear_outbox(&self) -> Result<()> {
-        self.run(|connection| connection.prepare_cached("DELETE FROM outbox")?.execute([])).map(drop)
+    pub fn first_waiting(&self, journal: Journal) -> Result<Option<u64>> {
+        self.run(|connection| {
+            let mut statement = connection.prepare_cached("SELECT start FROM outbox WHERE journal = ?1 ORDER BY seq LIMIT 1")?;
+            let start = statement.query_row([journal.stem()], |row| row.get::<_, i64>(0)).optional()?;
+            Ok(start.map(i64::unsigned_abs))
+        })
+    }
+
+    /// Forgets the lines up to `last`, all of which have been written and made durable.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    pub fn clear_outbox(&self, last: i64) -> Result<()> {
+        self.run(|connection| connection.prepare_cached("DELETE FROM outbox WHERE seq <= ?1")?.execute([last])).map(drop)
     }
 }
 
 impl Group<'_> {
+    /// Takes the waiting lines of a journal back, to be placed anew.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    pub fn withdraw(&self, journal: Journal) -> Result<()> {
+        self.store.run(|c| c.prepare_cached("DELETE FROM outbox WHERE journal = ?1")?.execute([journal.stem()])).map(drop)
+    }
+
     /// Puts a line into the outbox, at the place where its journal will end by then. `seal` makes the line from the head
     /// it follows and its number, from 1.
     ///

@@ -237,9 +237,20 @@ impl Store {
     /// [`StoreError`](super::StoreError), or what `each` returned.
     pub fn each_job<E: From<super::StoreError>>(
         &self,
+        each: impl FnMut(PastJob) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        self.each_job_after(0, each)
+    }
+
+    /// [`each_job`](Self::each_job), from behind a place in the order of commits.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError), or what `each` returned.
+    pub fn each_job_after<E: From<super::StoreError>>(
+        &self,
+        mut after: i64,
         mut each: impl FnMut(PastJob) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
-        let mut after = 0;
         loop {
             let page = self.past_jobs("seq > ?1 ORDER BY seq LIMIT 1000", params![after])?;
             let Some(last) = page.last() else { return Ok(()) };
