@@ -7,8 +7,12 @@
 //! By default a sample of the points that rotates with the commit. All of them, with a table of what was tried:
 //! `FAULTS=full cargo test --test system_calls -- --nocapture --test-threads=1`.
 
+#[path = "system_calls/fail.rs"]
+mod fail;
 #[path = "system_calls/kill.rs"]
 mod kill;
+#[path = "system_calls/order.rs"]
+mod order;
 #[path = "system_calls/points.rs"]
 mod points;
 #[path = "system_calls/scenario.rs"]

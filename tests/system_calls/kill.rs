@@ -82,13 +82,14 @@ fn killed_again_while_it_recovers() {
     let kills: Vec<Vec<Point>> = points()
         .into_iter()
         .filter(|group| {
-            ["renameat2", "unlink", "rmdir", "fsync", "fdatasync", "write", "ftruncate", "openat"].contains(&group[0].call.as_str())
+            ["renameat2", "unlinkat", "mkdirat", "fsync", "fdatasync", "write", "ftruncate", "openat"].contains(&group[0].call.as_str())
         })
         .collect();
     let firsts = sample(&kills, 12);
-    let times = if is_full() { 4 } else { 1 };
+    let (most, times) = if is_full() { (150, 4) } else { (usize::MAX, 1) };
     let points: Vec<Twice> = firsts
         .into_iter()
+        .take(most)
         .flat_map(|first| {
             (0..times).map(|_| Twice { first: first.clone(), second: 1 + random.below(CHANGES) as usize }).collect::<Vec<_>>()
         })

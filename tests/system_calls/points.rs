@@ -29,7 +29,7 @@ pub struct Reference {
 impl Reference {
     /// A root on which the act is to be played.
     pub fn set(&self) -> Stage {
-        let before = references().iter().find(|reference| reference.act < self.act);
+        let before = references().iter().find(|reference| reference.act == Act::First);
         Stage::set(self.act, before.map(|reference| &reference.stage))
     }
 
@@ -42,7 +42,7 @@ impl Reference {
     }
 }
 
-/// Both acts undisturbed, played once.
+/// All acts undisturbed, played once.
 pub fn references() -> &'static [Reference] {
     static FIRST: OnceLock<Vec<Reference>> = OnceLock::new();
     FIRST.get_or_init(|| {
@@ -90,10 +90,15 @@ pub fn seed() -> u64 {
 
 /// About `size` of the points, spread over each group of them, with at least one of each group; all for a full sweep.
 pub fn sample<P: Clone>(groups: &[Vec<P>], size: usize) -> Vec<P> {
-    if is_full() {
-        return groups.concat();
-    }
     let mut random = Random::from(seed());
+    if is_full() {
+        // In no order, so that what is tried so far says something about all of them.
+        let mut all = groups.concat();
+        for at in (1..all.len()).rev() {
+            all.swap(at, random.below(at as u64 + 1) as usize);
+        }
+        return all;
+    }
     let total: usize = groups.iter().map(Vec::len).sum();
     let mut chosen = Vec::new();
     for group in groups.iter().filter(|group| !group.is_empty()) {
@@ -133,8 +138,12 @@ pub fn try_all<P: Sync>(points: &[P], at_once: usize, name: impl Fn(&P) -> Strin
                 while let Some(point) = points.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let verdict = attempt(point);
                     let mut tried = tried.lock().expect("no panic while it is held");
+                    tried.groups.entry(name(point)).or_default()[0] += 1;
+                    let done = tried.groups.values().map(|counts| counts[0]).sum::<usize>();
+                    if done.is_multiple_of(100) {
+                        println!("{done} of {} points tried, {} violations", points.len(), tried.violations.len());
+                    }
                     let counts = tried.groups.entry(name(point)).or_default();
-                    counts[0] += 1;
                     match verdict {
                         Verdict::Held => {}
                         Verdict::NotMet => counts[1] += 1,

@@ -1,6 +1,6 @@
-//! What runs: a fixed set of files through the real daemon, in two acts.
+//! What runs: a fixed set of files through the real daemon, in acts.
 //!
-//! The first act begins with nothing but an inbox: a good list, one with rejects, a broken one, one of several chunks and one
+//! In the lone act there is one file with rejects, so that each file and folder is synced by itself. The first act begins with nothing but an inbox: a good list, one with rejects, a broken one, one of several chunks and one
 //! of a source, all of them there before the start, so that the calls come in the same order each time. The second begins
 //! with what the first left: a duplicate, an update of people who are known, and the rejects file of the first act, corrected.
 //! An act ends with SIGTERM once everything is through.
@@ -17,19 +17,22 @@ use crate::trace::{self, Call, Fault};
 /// The acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Act {
-    /// On an empty root.
+    /// One file.
+    Lone,
+    /// Several, on an empty root.
     First,
     /// On what the first act left.
     Second,
 }
 
 impl Act {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::First, Self::Second];
+    /// All of them, in order.
+    pub const ALL: [Self; 3] = [Self::Lone, Self::First, Self::Second];
 
     /// Reports that are there when it is over.
     pub fn reports(self) -> usize {
         match self {
+            Self::Lone => 1,
             Self::First => 5,
             Self::Second => 8,
         }
@@ -78,23 +81,23 @@ impl Stage {
     pub fn set(act: Act, before: Option<&Self>) -> Self {
         let stage = Self { root: Root::new(), act };
         match act {
+            Act::Lone => stage.set_lone(),
             Act::First => stage.set_first(),
             Act::Second => stage.set_second(before.expect("the second act follows the first")),
         }
         stage
     }
 
-    /// Short waits, so that trouble is over soon; journals in several segments; every output there is.
+    fn set_lone(&self) {
+        self.configure();
+        self.drop_at("zillow/mixed.csv", &mixed(), 0);
+    }
+
     fn set_first(&self) {
-        self.root.configure(
-            "[watch]\nsettle_ms = 20\nrescan_seconds = 1\n[output]\nleads = \"csv\"\n[log]\njournal_rotate_bytes = 8192\n\
-             [[experiments]]\nid = \"greeting\"\nvariants = [{ id = \"warm\", weight = 50 }, { id = \"cold\", weight = 50 }]\n",
-        );
-        let mixed = format!(
-            "{HEADER}Mia Ox,mia@mixed.example,5000,,\nNo Mail,not-an-address,5,,\nOdd,odd@mixed.example,abc,,\n=Sum,sum@mixed.example,70,,\n"
-        );
+        self.configure();
         let large = (0..6000).fold(HEADER.to_owned(), |text, row| {
-            let value = if row % 1500 == 7 { "none".to_owned() } else { format!("{}", 50_000 + row * 7) };
+            // Most rows are rejected: several chunks to read, but not a thousand pages of the store to write.
+            let value = if row % 8 == 0 { format!("{}", 50_000 + row * 7) } else { "none".to_owned() };
             text + &format!(
                 "Person Number {row},person.number.{row}@large.example,{value},Some Longer Name Of A Town Number {row},416-555-{:04}\n",
                 row % 10_000
@@ -103,7 +106,7 @@ impl Stage {
         let north = format!("{HEADER}Zoe,zoe@north.example,9000,Oslo,\nYan,yan@north.example,9100,Oslo,\n");
         let files = [
             ("plain.csv", TEN),
-            ("mixed.csv", &mixed),
+            ("mixed.csv", &mixed()),
             ("broken.csv", "nothing,here\n1,2\n"),
             ("large.csv", &large),
             ("zillow/north.csv", &north),
@@ -111,6 +114,14 @@ impl Stage {
         for (at, (name, text)) in files.into_iter().enumerate() {
             self.drop_at(name, text, at as u64);
         }
+    }
+
+    /// Short waits, so that trouble is over soon; journals in several segments; every output there is.
+    fn configure(&self) {
+        self.root.configure(
+            "[watch]\nsettle_ms = 20\nrescan_seconds = 1\n[output]\nleads = \"csv\"\n[log]\njournal_rotate_bytes = 8192\n\
+             [[experiments]]\nid = \"greeting\"\nvariants = [{ id = \"warm\", weight = 50 }, { id = \"cold\", weight = 50 }]\n",
+        );
     }
 
     fn set_second(&self, before: &Self) {
@@ -184,6 +195,11 @@ impl Stage {
         lines >= self.act.reports() && self.root.claims().is_empty() && tree(&self.root.path("inbox")).is_empty()
     }
 
+    /// What traced runs said on stderr.
+    pub fn told(&self) -> String {
+        fs::read_to_string(trace::outside(&self.root, "stderr.txt")).unwrap_or_default()
+    }
+
     /// What there is, for a message.
     pub fn seen(&self) -> String {
         let files: Vec<String> =
@@ -195,3 +211,10 @@ impl Stage {
 }
 
 const HEADER: &str = "name,email,value,location,phone\n";
+
+/// A list with good rows, bad ones and a formula.
+fn mixed() -> String {
+    format!(
+        "{HEADER}Mia Ox,mia@mixed.example,5000,,\nNo Mail,not-an-address,5,,\nOdd,odd@mixed.example,abc,,\n=Sum,sum@mixed.example,70,,\n"
+    )
+}
