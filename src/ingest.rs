@@ -284,9 +284,9 @@ impl Ingest {
         // Must succeed before anything is published: it proves that the disk takes our writes. After trouble of our own it also
         // settles what became of a commit whose sync failed, so that no reader may keep it from doing all of it.
         if start == Start::Again {
-            store.checkpoint_fully()?
+            store.checkpoint_fully()?;
         } else {
-            store.checkpoint(0)?
+            store.checkpoint(0)?;
         }
         let journals = Journals::open(&folders.logs, 0o640)?;
         let mut ingest = Self { config, spool, store, journals, learned: Learned::none(), rules: HashMap::new(), progress, stop, actor };
