@@ -3,6 +3,7 @@
 //! Never an error: a file that cannot be read is named here and complained about when it is loaded.
 
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::raw::RawConfig;
@@ -49,7 +50,7 @@ impl Machine {
         let arg_config = arg_config.map(|file| absolute(cwd, file));
         if let Some((path, why)) = arg_root.map(|path| (path, "--root")).or_else(|| env_root.map(|path| (path, "VALHALLA_ROOT"))) {
             let path = absolute(cwd, path);
-            return Root { config_file: arg_config.or_else(|| config_in(&path)), path, why: why.into() };
+            return Root { config_file: arg_config.or_else(|| config_of(&path)), path, why: why.into() };
         }
         if let Some(file) = arg_config {
             return rooted_by(file, None, "--config");
@@ -91,6 +92,17 @@ fn root_named_in(file: &Path) -> Option<String> {
 fn config_in(folder: &Path) -> Option<PathBuf> {
     let file = folder.join(FILE_NAME);
     file.is_file().then_some(file)
+}
+
+/// The file of a root that was named. One that cannot be looked at is not taken for one that is not there: reading it will say
+/// what is wrong, where going on without it would take files in under other rules.
+fn config_of(root: &Path) -> Option<PathBuf> {
+    let file = root.join(FILE_NAME);
+    let is_there = match file.metadata() {
+        Ok(metadata) => metadata.is_file(),
+        Err(error) => !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
+    };
+    is_there.then_some(file)
 }
 
 /// The path as seen from a folder, without `.` parts.

@@ -869,9 +869,13 @@ impl Spool {
         let target = self.make_subfolder(to, &mut touched)?;
         let (folder, name) = split(&from.rel);
         let source = self.archive(from.folder).and_then(|archive| archive.enter(folder));
-        let moved = match source.and_then(|source| durable::rename_noreplace_at(&source, Path::new(name), &target, to.name())) {
+        let renamed = match source {
+            Err(error) if is_no_folder(&error) => Err(io::ErrorKind::NotFound.into()),
+            source => source.and_then(|source| durable::rename_noreplace_at(&source, Path::new(name), &target, to.name())),
+        };
+        let moved = match renamed {
             Ok(()) => true,
-            Err(error) if is_no_folder(&error) => self.look_at(to)?.is_some(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.look_at(to)?.is_some(),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(SpoolError::NameTaken { to: to.clone() }),
             Err(error) => return Err(SpoolError::at("move within the archive", &self.path(from), error)),
         };
