@@ -539,7 +539,8 @@ pub(crate) mod tests {
             found
         };
         let job_id = Some(uuid::Uuid::from_bytes(job(1)));
-        for store in [open_to_read(&path).expect("as it is"), Store::open(&path, 8).expect("brought forward")] {
+        for is_forward in [false, true] {
+            let store = if is_forward { Store::open(&path, 8) } else { open_to_read(&path) }.expect("opened");
             let query = read::LeadQuery::default;
             assert_eq!(found(&store, read::LeadQuery { tier: Some(3), ..query() }), ["ada@example.com", "celia@example.com"]);
             assert_eq!(found(&store, read::LeadQuery { job_id, ..query() }), ["ada@example.com", "boris@example.com"]);
