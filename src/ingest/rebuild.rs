@@ -26,6 +26,7 @@ use self::chronicle::{Chronicle, Past, Told};
 use self::originals::{Originals, is_of_length};
 use super::delivery::{self, Moves};
 use super::{DEFAULT_SOURCE, Fatal, Ingest, Job, Outcome, Reread, Wait, fate_name};
+use crate::beneath::OpenFolder;
 use crate::clock;
 use crate::config::{Config, LeadsFile, Mode};
 use crate::engine::learned::Learned;
@@ -622,10 +623,14 @@ fn earlier(ingest: &Ingest, past: &Past) -> Result<Option<receipt::Earlier>, Fat
 
 /// A file of a dry run that still lies in the inbox, untouched, need not be told again.
 fn remember_told(base: &Config, group: &Group<'_>, past: &Past) -> Result<(), Fatal> {
-    let Some(path) = path_from_text(&past.report.file).map(|rel| base.folders.inbox.join(rel)) else { return Ok(()) };
-    let is_it = is_of_length(&path, past.report.bytes) && fs::File::open(&path).and_then(|file| sha256_of(&file)).ok() == past.sha256; // unreadable is none
-    if !is_it {
+    let Some(rel) = path_from_text(&past.report.file) else { return Ok(()) };
+    let path = base.folders.inbox.join(&rel);
+    if !is_of_length(&path, past.report.bytes) {
         return Ok(());
+    }
+    let opened = OpenFolder::open(&base.folders.inbox).and_then(|inbox| inbox.open_file(&rel));
+    if opened.and_then(|(file, _)| sha256_of(&file)).ok() != past.sha256 {
+        return Ok(()); // unreadable is none
     }
     let Ok(metadata) = path.symlink_metadata() else { return Ok(()) };
     let identity = format!("{}:{}", look_of(&metadata).identity(), past.report.versions.rules);
