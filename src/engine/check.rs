@@ -107,12 +107,12 @@ fn columns_of(plan: &Plan, field: Field) -> &[usize] {
 fn row_text<'a>(cells: Texts<'a>, plan: &Plan, rules: &'a Rules, field: Field) -> Cow<'a, str> {
     let text = match plan.mapping.from(field) {
         FieldFrom::Nowhere => Cow::Borrowed(""),
-        FieldFrom::Column(at) => field_text(cells.get(*at).unwrap_or(""), rules, field),
+        FieldFrom::Column(at) => field_text(cells.get(*at).unwrap_or(""), cells.has_nul(), rules, field),
         FieldFrom::Joined(parts, separator) => {
             let texts = parts.iter().filter_map(|at| cells.get(*at)).map(|cell| match field {
                 // Half a name that is not known is kept as it was typed; a whole one is missing.
                 Field::Name if trim(cell).eq_ignore_ascii_case("unknown") => Cow::Borrowed(trim(cell)),
-                _ => field_text(cell, rules, field),
+                _ => field_text(cell, cells.has_nul(), rules, field),
             });
             Cow::Owned(texts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join(separator))
         }
@@ -125,7 +125,7 @@ fn row_text<'a>(cells: Texts<'a>, plan: &Plan, rules: &'a Rules, field: Field) -
 
 /// A field's cell: `""` when it means that there is nothing. Only names and places are cleaned inside: the line breaks of
 /// the others separate addresses and numbers, and a phone is kept as typed.
-fn field_text<'a>(cell: &'a str, rules: &Rules, field: Field) -> Cow<'a, str> {
+fn field_text<'a>(cell: &'a str, has_nul: bool, rules: &Rules, field: Field) -> Cow<'a, str> {
     let text = trim(cell);
     if cells::is_missing(field, text) {
         return Cow::Borrowed("");
@@ -136,7 +136,8 @@ fn field_text<'a>(cell: &'a str, rules: &Rules, field: Field) -> Cow<'a, str> {
             Cow::Owned(text) => Cow::Owned(cells::clean(&text).into_owned()),
         },
         Field::Source => repaired(text, rules),
-        Field::Email | Field::Value | Field::Phone => without_nuls(text),
+        Field::Email | Field::Value | Field::Phone if has_nul => without_nuls(text),
+        Field::Email | Field::Value | Field::Phone => Cow::Borrowed(text),
     }
 }
 
@@ -283,7 +284,7 @@ impl Remarks<'_, '_> {
         if !self.row.cells.is_ascii() {
             self.add_mojibake();
         }
-        if memchr::memchr(0, self.row.raw.record.as_slice()).is_some() {
+        if self.row.cells.has_nul() {
             self.add_nuls();
         }
     }

@@ -303,8 +303,13 @@ impl Work<'_> {
 
 /// Cells that a spreadsheet would run.
 fn formula_cells(record: &Cells) -> u64 {
-    let suspect = |cell: &&[u8]| matches!(cell.first(), Some(b'=' | b'@' | b'\t' | b'\r' | b'+' | b'-'));
-    record.iter().filter(suspect).filter(|cell| std::str::from_utf8(cell).is_ok_and(rejects::is_formula)).count() as u64
+    let mut formulas = 0;
+    for cell in record.iter() {
+        if matches!(cell.first(), Some(b'=' | b'@' | b'\t' | b'\r' | b'+' | b'-')) && !rejects::is_phone_like(cell) {
+            formulas += u64::from(std::str::from_utf8(cell).is_ok_and(rejects::is_formula));
+        }
+    }
+    formulas
 }
 
 #[cfg(test)]

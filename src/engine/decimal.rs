@@ -52,7 +52,7 @@ impl Decimal {
     /// The amount in millionths, in which amounts of any scale add up exactly.
     #[must_use]
     pub fn micros(self) -> i128 {
-        i128::from(self.units) * 10i128.pow(u32::from(MAX_DECIMALS - self.scale))
+        i128::from(self.units) * i128::from(UNITS[usize::from(MAX_DECIMALS - self.scale)])
     }
 
     /// The nearest float, for indexes and models only.
@@ -130,6 +130,9 @@ pub enum NotAnAmount {
     #[error("more than 18 digits or 6 decimals")]
     OutOfRange,
 }
+
+/// The powers of ten up to that of the most decimals.
+const UNITS: [i64; 7] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000];
 
 const POW10: [f64; 7] = [1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6];
 

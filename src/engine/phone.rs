@@ -53,6 +53,9 @@ impl Phone {
     }
 }
 
+/// Digits that a cell with two numbers has at least.
+const TWO_NUMBERS: usize = 14;
+
 /// Longer cells are no phone numbers, however many of them.
 const CELL_BYTES_MAX: usize = 200;
 
@@ -73,14 +76,14 @@ pub fn read_phone(cell: &str, country: Option<&str>) -> Phone {
         return read_number(whole, country).unwrap_or(Phone::Unreadable).damaged();
     }
     match read_number(cell, country) {
-        Some(Phone::Unreadable) if count_digits(cell) < 14 => Phone::Unreadable, // too few for two numbers
+        Some(Phone::Unreadable) if count_digits(cell) < TWO_NUMBERS => Phone::Unreadable,
         Some(phone) if phone != Phone::Unreadable => phone,
         _ => read_untidy(cell, country),
     }
 }
 
-/// The overwhelming case: a plus, digits and signs between them, and a plan that has such numbers. What it takes,
-/// [`read_number`] reads the same; numbers that must be seen through, or are none, it leaves to that.
+/// The overwhelming case: a plus, digits and signs between them. What it takes, [`read_number`] reads the same; numbers that
+/// must be seen through it leaves to that, and to [`read_untidy`] what may hold two of them.
 fn read_international(cell: &str) -> Option<Phone> {
     let signs = cell.strip_prefix('+')?.bytes();
     let (mut digits, mut count) = ([0u8; 15], 0);
@@ -95,8 +98,12 @@ fn read_international(cell: &str) -> Option<Phone> {
         }
     }
     let digits = std::str::from_utf8(&digits[..count]).ok().filter(|digits| !digits.starts_with('0'))?;
-    let (plan, length) = plans::plan_of_number(digits)?;
-    Some(e164(plan, plan.national(&digits[length..])?))
+    let plan = plans::plan_of_number(digits);
+    if let Some((plan, national)) = plan.and_then(|(plan, length)| Some((plan, plan.national(&digits[length..])?))) {
+        return Some(e164(plan, national));
+    }
+    let is_settled = count < TWO_NUMBERS && plan.is_none_or(|(plan, _)| plan.writing != Writing::Tangled);
+    (is_settled && count > 0).then_some(Phone::Unreadable)
 }
 
 /// Whether a cell holds a phone number and nothing else: digits, a plus, and the signs that people put between them.
@@ -489,7 +496,8 @@ mod tests {
         fn the_short_way_reads_like_the_long_one(cell in "\\+[0-9]{0,3}[-. ()0-9/+]{0,18}|\\+(1|7|44|49|54|55|375|39)[ -]?[0-9]{4,13}") {
             if let Some(phone) = read_international(&cell) {
                 prop_assert_eq!(Some(phone.clone()), read_number(&cell, None));
-                prop_assert_eq!(Some(phone), read_number(&cell, plans::plan_of_code("44")));
+                prop_assert_eq!(Some(phone.clone()), read_number(&cell, plans::plan_of_code("44")));
+                prop_assert!(phone != Phone::Unreadable || count_digits(&cell) < TWO_NUMBERS || cell.len() < 17, "{} may hold two", cell);
                 prop_assert!(without_decimals(&cell).is_none());
             }
         }

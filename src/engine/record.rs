@@ -88,7 +88,12 @@ impl Cells {
     /// The same as text.
     #[must_use]
     pub fn texts(&self) -> Texts<'_> {
-        Texts { cells: self, all: std::str::from_utf8(&self.bytes).ok(), is_ascii: self.bytes.is_ascii() }
+        Texts {
+            cells: self,
+            all: std::str::from_utf8(&self.bytes).ok(),
+            is_ascii: self.bytes.is_ascii(),
+            has_nul: memchr::memchr(0, &self.bytes).is_some(),
+        }
     }
 }
 
@@ -119,6 +124,7 @@ pub struct Texts<'a> {
     cells: &'a Cells,
     all: Option<&'a str>,
     is_ascii: bool,
+    has_nul: bool,
 }
 
 impl<'a> Texts<'a> {
@@ -133,6 +139,12 @@ impl<'a> Texts<'a> {
             Some(all) => all.get(range),
             None => std::str::from_utf8(&self.cells.bytes[range]).ok(),
         }
+    }
+
+    /// Whether there is a zero byte in the record.
+    #[must_use]
+    pub fn has_nul(self) -> bool {
+        self.has_nul
     }
 
     /// Whether everything in the record is plain ASCII.

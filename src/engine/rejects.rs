@@ -172,14 +172,14 @@ fn unprotect(cell: &[u8]) -> &[u8] {
 
 /// The cheapest look first: a list has more phones than anything else that begins like a formula.
 fn is_number_or_phone(cell: &str) -> bool {
-    is_phone_like(cell) || amount::is_plain_number(cell) || phone::is_plain_number(cell)
+    is_phone_like(cell.as_bytes()) || amount::is_plain_number(cell) || phone::is_plain_number(cell)
 }
 
 /// A plus and enough digits with nothing but the signs that people put between them: a phone, be it a wrong one.
-fn is_phone_like(cell: &str) -> bool {
-    let Some(rest) = cell.strip_prefix('+') else { return false };
+pub(super) fn is_phone_like(cell: &[u8]) -> bool {
+    let Some(rest) = cell.strip_prefix(b"+") else { return false };
     let mut digits = 0;
-    for byte in rest.bytes() {
+    for byte in rest {
         match byte {
             b'0'..=b'9' => digits += 1,
             b' ' | b'-' | b'.' | b'(' | b')' | b'/' => {}

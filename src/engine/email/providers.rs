@@ -30,7 +30,7 @@ fn is_listed(domain: &str) -> bool {
 }
 
 fn domain_of(address: &str) -> &str {
-    address.bytes().rposition(|byte| byte == b'@').map_or("", |at| &address[at + 1..])
+    memchr::memrchr(b'@', address.as_bytes()).map_or("", |at| &address[at + 1..])
 }
 
 /// A provider whose name is a word of its own, so that a near miss can hardly be anything else.
