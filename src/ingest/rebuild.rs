@@ -288,11 +288,10 @@ impl<'b> Builder<'b> {
         for told in chronicle::reports(logs)? {
             let Told::Job(past) = told? else { continue };
             course.jobs_total += 1;
-            if past.has_rows() {
-                course.bytes_total += past.report.bytes;
-                if !self.own_places(&past).iter().any(|path| is_of_length(path, past.report.bytes)) {
-                    self.originals.want(past.report.bytes);
-                }
+            course.bytes_total += if past.has_rows() { past.report.bytes } else { 0 };
+            let is_archived = past.has_rows() || past.report.archived_as.is_some();
+            if is_archived && !self.own_places(&past).iter().any(|path| is_of_length(path, past.report.bytes)) {
+                self.originals.want(past.report.bytes);
             }
         }
         Ok(course)
@@ -426,7 +425,8 @@ fn take_again(
         if past.report.dry_run {
             remember_told(base, group, past)?;
         }
-        return record(ingest, base, group, seq, past, None, None);
+        let path = whereabouts(ingest, base, originals, past);
+        return record(ingest, base, group, seq, past, None, path.as_deref());
     }
     match read_again(ingest, base, originals, group, past)? {
         Ok((reread, path)) => {
@@ -498,6 +498,15 @@ fn read_again(
         }
         places = originals.of_length(past.report.bytes);
     }
+}
+
+/// Where the original of a job without rows lies, which is not read: at its place, if the file there has its length; else
+/// wherever its bytes are. None where it never was archived, or is gone.
+fn whereabouts(ingest: &Ingest, base: &Config, originals: &mut Originals, past: &Past) -> Option<PathBuf> {
+    past.report.archived_as.as_ref()?;
+    let own = own_places(ingest, base, past).into_iter().find(|path| is_of_length(path, past.report.bytes));
+    let has_its_bytes = |path: &PathBuf| fs::File::open(path).and_then(|file| sha256_of(&file)).ok() == past.sha256; // unreadable is none
+    own.or_else(|| originals.of_length(past.report.bytes).into_iter().find(|path| past.sha256.is_some() && has_its_bytes(path)))
 }
 
 /// The job as it was, with its file at this path and its outputs in a scratch folder.

@@ -285,10 +285,29 @@ impl Store {
             match ours.get() {
                 None => ours.set(now),
                 Some(known) if now == Some(known) => {}
-                Some(_) => return Err(StoreError::Replaced { path: path.display().to_string() }),
+                Some(_) => {
+                    if tail.is_empty() && now.is_some() {
+                        self.leave_log_behind()?;
+                    }
+                    return Err(StoreError::Replaced { path: path.display().to_string() });
+                }
             }
         }
         Ok(())
+    }
+
+    /// Another file has our database's name: whoever opens that must not find our write-ahead log beside it, which would be
+    /// taken for its own and mix two databases into one.
+    fn leave_log_behind(&self) -> Result<()> {
+        let log = swap::beside(&self.path, "-wal");
+        let is_ours = std::fs::metadata(&log).is_ok_and(|metadata| self.ours[1].get() == Some(crate::durable::identity(&metadata)));
+        if !is_ours {
+            return Ok(());
+        }
+        let aside = swap::beside(&self.path, &format!("-wal.left-{}", crate::clock::now_ms()));
+        let moved = crate::durable::rename_over(&log, &aside);
+        let _ = std::fs::remove_file(swap::beside(&self.path, "-shm")); // the log's index: made again, and of no use without it
+        moved.map_err(|source| StoreError::Machine { path: log.display().to_string(), source })
     }
 
     /// Runs something on the connection and says in our words what went wrong.

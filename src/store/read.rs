@@ -429,18 +429,34 @@ impl Store {
         })
     }
 
-    /// What is wrong with the database itself, with the tables it concerns: at most `limit` faults, none in a sound one.
-    /// Reads all of it.
+    /// What is wrong with the database itself, with the tables it concerns: at most `limit` faults of each, none in a sound
+    /// one. Reads all of it.
     pub fn faults(&self, limit: u32) -> Vec<String> {
-        let checked = self.run(|connection| {
-            let mut statement = connection.prepare(&format!("PRAGMA integrity_check({limit})"))?;
+        let check = |what: &str| {
+            self.run(|connection| {
+                let mut statement = connection.prepare(&format!("PRAGMA integrity_check({what})"))?;
+                let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+                rows.collect::<rusqlite::Result<Vec<String>>>()
+            })
+        };
+        if let Ok(lines) = check(&limit.to_string()) {
+            return lines.into_iter().filter(|line| line != "ok").flat_map(|line| self.fault_told(&line)).collect();
+        }
+        // It gives up at some damage: then table by table.
+        let tables = self.run(|connection| {
+            let mut statement = connection.prepare("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY rootpage")?;
             let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
             rows.collect::<rusqlite::Result<Vec<String>>>()
         });
-        match checked {
-            Ok(lines) => lines.into_iter().filter(|line| line != "ok").flat_map(|line| self.fault_told(&line)).collect(),
-            Err(error) => vec![error.to_string()],
-        }
+        let tables = match tables {
+            Ok(tables) => tables,
+            Err(error) => return vec![error.to_string()],
+        };
+        let of_table = |table: String| match check(&table) {
+            Ok(lines) => lines.into_iter().filter(|line| line != "ok").take(limit as usize).collect(),
+            Err(_) => vec![format!("table {table}: it cannot be read to its end")],
+        };
+        tables.into_iter().flat_map(of_table).collect()
     }
 
     /// The lines of a fault, each with the name of its tree: `Tree 9 page 12: …` is of little use to anybody.

@@ -43,13 +43,13 @@ pub fn replace(path: &Path, new: &Path, kept: &Path) -> Result<bool> {
     let at = |error| machine(path, error);
     File::open(new).and_then(|file| file.sync_all()).map_err(at)?;
     let had_one = fs::metadata(path).is_ok();
+    // Both get their second names first: whoever opens a damaged database may throw its log away.
+    let kept_wal = beside(kept, "-wal");
+    if beside(path, "-wal").exists() {
+        keep(&beside(path, "-wal"), &kept_wal).map_err(at)?;
+    }
     if had_one {
-        // Both get their second names first: whoever opens a damaged database may throw its log away.
-        let kept_wal = beside(kept, "-wal");
         keep(path, kept).map_err(at)?;
-        if beside(path, "-wal").exists() {
-            keep(&beside(path, "-wal"), &kept_wal).map_err(at)?;
-        }
         if let Err(error) = settle(path) {
             discard(kept)?;
             return Err(error);
@@ -155,6 +155,7 @@ mod tests {
         drop((reading, writer));
         drop(old);
         assert_eq!(holds(&path), "old,later");
+        assert!(!kept.exists() && !beside(&kept, "-wal").exists());
         assert!(replace(&path, &new, &kept).expect("swapped now"));
     }
 }
