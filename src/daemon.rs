@@ -111,30 +111,44 @@ impl Shutdown {
 /// # Errors
 /// [`DaemonError`].
 pub fn run(config: &Arc<Config>, shutdown: &Shutdown) -> Result<(), DaemonError> {
-    let lock = RootLock::take(&config.root)?;
+    let lock = take_lock(&config.root)?;
     let progress = Arc::new(Progress::default());
     let talker = talk::start(config, &progress, shutdown)
         .map_err(|source| DaemonError::Socket { path: socket_path(&config.root).display().to_string(), source })?;
-    let ended = work(config, &progress, shutdown, Start::of(&lock));
+    let ended = work(config, &progress, shutdown, &lock);
     talker.end();
     ended
 }
 
+/// Takes a root's lock. A daemon that answers is alive even where somebody removed the file that it had locked.
+///
+/// # Errors
+/// [`LockError`].
+pub fn take_lock(root: &Path) -> Result<RootLock, LockError> {
+    let lock = RootLock::take(root)?;
+    if talk::is_alive(root) {
+        return Err(LockError::Held { root: root.display().to_string(), pid: "unknown".to_owned() });
+    }
+    Ok(lock)
+}
+
 /// Opens, works, and opens anew after trouble, until asked to end or until trouble does not end.
-fn work(config: &Arc<Config>, progress: &Arc<Progress>, shutdown: &Shutdown, mut start: Start) -> Result<(), DaemonError> {
+fn work(config: &Arc<Config>, progress: &Arc<Progress>, shutdown: &Shutdown, lock: &RootLock) -> Result<(), DaemonError> {
+    let mut start = Start::of(lock);
     let mut trouble = Trouble { failures: 0, pause_ms: PAUSE_MS };
     let mut told = Vec::new();
     loop {
         let result = Ingest::open(Arc::clone(config), Arc::clone(progress), Arc::clone(&shutdown.stop), "daemon", start).and_then(
             |(ingest, recovered)| {
                 progress.pause(None);
-                let mut daemon = Daemon::new(config, progress, shutdown, ingest, recovered);
+                let mut daemon = Daemon::new(config, progress, shutdown, lock, ingest, recovered);
                 daemon.ingest.raise(&std::mem::take(&mut told))?;
                 daemon.rounds(&mut trouble)?;
                 daemon.end()
             },
         );
         let Err(fatal) = result else { return Ok(()) };
+        lock.require_in_place()?; // opening anew would make another root where this one was
         if shutdown.is_stopping() {
             tracing::warn!(%fatal, "ended with trouble; the next start goes on where it was");
             return Ok(());
@@ -170,6 +184,7 @@ struct Daemon<'d> {
     config: &'d Arc<Config>,
     progress: &'d Arc<Progress>,
     shutdown: &'d Shutdown,
+    lock: &'d RootLock,
     ingest: Ingest,
     settle: Settle,
     watch: Option<Watch>,
@@ -195,12 +210,20 @@ struct Daemon<'d> {
 }
 
 impl<'d> Daemon<'d> {
-    fn new(config: &'d Arc<Config>, progress: &'d Arc<Progress>, shutdown: &'d Shutdown, ingest: Ingest, recovered: Recovered) -> Self {
+    fn new(
+        config: &'d Arc<Config>,
+        progress: &'d Arc<Progress>,
+        shutdown: &'d Shutdown,
+        lock: &'d RootLock,
+        ingest: Ingest,
+        recovered: Recovered,
+    ) -> Self {
         let rules = SettleRules { settle_ms: config.watch.settle_ms, settle_unknown_ms: config.watch.settle_unknown_ms };
         Self {
             config,
             progress,
             shutdown,
+            lock,
             ingest,
             settle: Settle::new(rules),
             watch: None,
@@ -268,6 +291,7 @@ impl<'d> Daemon<'d> {
     /// Scans the inbox; the drops that are complete, oldest first.
     fn look(&mut self) -> Result<Vec<Drop>, Fatal> {
         self.drain_events();
+        self.lock.require_in_place().map_err(|error| Fatal::Machine { what: error.to_string(), source: io::ErrorKind::NotFound.into() })?;
         self.ingest.store().require_in_place().map_err(Fatal::from)?; // also where nothing is written for hours
         let scan = self.ingest.spool().scan()?;
         if scan.inbox_changed {

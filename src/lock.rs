@@ -5,12 +5,18 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use crate::durable::identity;
+
+/// Its name in the root.
+const LOCK_FILE: &str = ".lock";
 
 /// The lock, held until dropped.
 #[derive(Debug)]
 pub struct RootLock {
     file: File,
+    root: PathBuf,
     found_dead: bool,
 }
 
@@ -19,6 +25,20 @@ impl RootLock {
     #[must_use]
     pub fn found_dead(&self) -> bool {
         self.found_dead
+    }
+
+    /// Fails when the file that is locked no longer stands at its name: somebody moved or removed the root, or the file. Who
+    /// holds it then keeps nobody else from working there, and must not work there itself.
+    ///
+    /// # Errors
+    /// [`LockError::Moved`].
+    pub fn require_in_place(&self) -> Result<(), LockError> {
+        let standing = std::fs::symlink_metadata(self.root.join(LOCK_FILE)).map(|metadata| identity(&metadata));
+        let ours = self.file.metadata().map(|metadata| identity(&metadata));
+        if matches!((standing, ours), (Ok(standing), Ok(ours)) if standing == ours) {
+            return Ok(());
+        }
+        Err(LockError::Moved { root: self.root.display().to_string() })
     }
 }
 
@@ -40,6 +60,14 @@ pub enum LockError {
         /// Its process, as far as it said.
         pid: String,
     },
+    /// The root, or the lock in it, is no longer where it was.
+    #[error(
+        "{root}: the folder, or the .lock in it, was moved or removed while this program worked on it. Nothing is lost: whatever was not finished lies in the folder that was moved. Put it back, or start again with the --root that is meant"
+    )]
+    Moved {
+        /// The root.
+        root: String,
+    },
     /// The file could not be opened or locked.
     #[error("{path}: {source}. Check that the folder exists and may be written")]
     Io {
@@ -56,7 +84,7 @@ impl RootLock {
     /// # Errors
     /// [`LockError`].
     pub fn take(root: &Path) -> Result<Self, LockError> {
-        let path = root.join(".lock");
+        let path = root.join(LOCK_FILE);
         let broken = |source| LockError::Io { path: path.display().to_string(), source };
         std::fs::create_dir_all(root).map_err(broken)?;
         let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o640).open(&path).map_err(broken)?;
@@ -72,9 +100,12 @@ impl RootLock {
         }
         let found_dead = file.metadata().is_ok_and(|metadata| metadata.len() > 0);
         let said = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| write!(file, "{}", std::process::id()));
-        let said = said.and_then(|()| file.sync_all()); // else a power cut would look as if we had ended by ourselves
-        said.map_err(broken)?;
-        Ok(Self { file, found_dead })
+        match said.and_then(|()| file.sync_all()) {
+            // synced, or a power cut would look as if we had ended by ourselves
+            Err(error) if matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {} // the lock holds without a name
+            said => said.map_err(broken)?,
+        }
+        Ok(Self { file, root: root.to_owned(), found_dead })
     }
 }
 
@@ -88,6 +119,13 @@ mod tests {
         let first = RootLock::take(dir.path()).expect("free");
         let refused = RootLock::take(dir.path()).expect_err("held").to_string();
         assert!(refused.contains(&format!("process {}", std::process::id())), "{refused}");
+        first.require_in_place().expect("nobody touched it");
+        std::fs::rename(dir.path().join(".lock"), dir.path().join("moved")).expect("rename");
+        first.require_in_place().expect_err("it is gone");
+        std::fs::write(dir.path().join(".lock"), "").expect("another");
+        first.require_in_place().expect_err("another file has its name");
+        std::fs::rename(dir.path().join("moved"), dir.path().join(".lock")).expect("rename");
+        first.require_in_place().expect("it is back");
         drop(first);
         assert!(!RootLock::take(dir.path()).expect("free again").found_dead(), "the first one ended by itself");
         std::fs::write(dir.path().join(".lock"), "12345").expect("a name left behind");

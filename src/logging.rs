@@ -31,6 +31,7 @@ pub fn start(console: config::LogLevel, file: Option<(&Path, &config::Log)>) -> 
         .with_writer(io::stderr)
         .with_ansi(is_terminal)
         .with_target(false)
+        .log_internal_errors(false) // it would tell them on stderr, and end the program where that cannot be written
         .with_filter(EnvFilter::new(console.as_str()));
     let (to_file, guard) = match file {
         Some((logs, settings)) => {
@@ -40,6 +41,7 @@ pub fn start(console: config::LogLevel, file: Option<(&Path, &config::Log)>) -> 
                 .with_writer(writer)
                 .with_ansi(false)
                 .with_target(false)
+                .log_internal_errors(false)
                 .with_span_events(FmtSpan::NONE)
                 .with_filter(EnvFilter::new(settings.level.as_str()));
             (Some(layer), Some(guard))
@@ -87,9 +89,15 @@ impl RotatedFile {
         if let Some(dir) = path.parent() {
             std::fs::create_dir_all(dir)?;
         }
-        let file = OpenOptions::new().append(true).create(true).mode(0o640).open(&path)?;
-        let length = file.metadata()?.len();
+        let (file, length) = append_to(&path)?;
         Ok(Self { path, file, length, rotate_bytes, keep })
+    }
+
+    /// Whether nobody has moved or removed the file, or the folder that it lies in.
+    fn is_in_place(&self) -> bool {
+        let standing = std::fs::symlink_metadata(&self.path).map(|metadata| durable::identity(&metadata));
+        let ours = self.file.metadata().map(|metadata| durable::identity(&metadata));
+        matches!((standing, ours), (Ok(standing), Ok(ours)) if standing == ours)
     }
 
     fn numbered(&self, number: usize) -> PathBuf {
@@ -115,6 +123,9 @@ impl RotatedFile {
 
 impl Write for RotatedFile {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if !self.is_in_place() {
+            (self.file, self.length) = append_to(&self.path)?; // its folder is for others to make: the whole root may be gone
+        }
         if self.length > 0 && self.length + line.len() as u64 > self.rotate_bytes {
             self.rotate()?;
         }
@@ -128,9 +139,30 @@ impl Write for RotatedFile {
     }
 }
 
+fn append_to(path: &Path) -> io::Result<(File, u64)> {
+    let file = OpenOptions::new().append(true).create(true).mode(0o640).open(path)?;
+    let length = file.metadata()?.len();
+    Ok((file, length))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_log_that_is_moved_away_goes_on_under_its_name() {
+        let dir = tempfile::tempdir().expect("temporary folder");
+        let (logs, path) = (dir.path().join("logs"), dir.path().join("logs/valhalla.log"));
+        let mut log = RotatedFile::open(path.clone(), 1000, 3).expect("open");
+        writeln!(log, "one").expect("write");
+        std::fs::rename(&path, logs.join("taken-by-logrotate")).expect("rename");
+        writeln!(log, "two").expect("write");
+        std::fs::remove_dir_all(&logs).expect("remove");
+        writeln!(log, "three").expect_err("there is no folder");
+        std::fs::create_dir(&logs).expect("folder");
+        writeln!(log, "four").expect("write");
+        assert_eq!(std::fs::read_to_string(&path).expect("read"), "four\n");
+    }
 
     #[test]
     fn no_line_is_lost_through_a_hundred_rotations() {

@@ -19,9 +19,9 @@ mod support;
 mod trace;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 use std::process::{Child, Stdio};
+use std::{fmt, fs};
 
 use disk::{Cut, Disk, FileSystem};
 use drops::Drops;
@@ -47,6 +47,59 @@ fn xfs_loses_nothing() {
     }
 }
 
+/// The cuts would show it: where the flush before the commit does nothing, outputs that the commit names are gone.
+#[test]
+fn a_missing_sync_shows() {
+    if !support::has_own_mounts("a_missing_sync_shows") {
+        return;
+    }
+    let disk = match Disk::make(FileSystem::Ext4) {
+        Ok(disk) => disk,
+        Err(why) => return println!("skipped: {why}"),
+    };
+    let root = Root::at(disk.at().join("root"));
+    Drops::Many.prepare(&root);
+    let before = disk.save();
+    let (reference, _) = undisturbed(&disk, Drops::Many);
+    disk.restore(&before);
+    let cut = || cut_at(&disk, Drops::Many, &When::AtRest { but: Some("syncfs:retval=0") }, Cut::JournalOnly, &reference);
+    let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(cut)).expect_err("a daemon that does not sync passes");
+    let told = found.downcast_ref::<String>().expect("words");
+    let is_it = told.contains("processed/large.leads.jsonl: \"\"") || told.contains("SOMETHING IS BROKEN");
+    assert!(is_it, "something else failed: {told}");
+}
+
+/// When the power goes.
+#[derive(Debug)]
+enum When {
+    /// Behind one system call.
+    Behind(Point),
+    /// When all is done.
+    AtRest {
+        /// What strace does to the daemon meanwhile.
+        but: Option<&'static str>,
+    },
+}
+
+impl When {
+    /// As strace takes it.
+    fn injection(&self) -> Option<String> {
+        match self {
+            Self::Behind(point) => Some(format!("inject={}:signal=SIGSTOP:when={}", point.call, point.when)),
+            Self::AtRest { but } => but.map(|what| format!("inject={what}")),
+        }
+    }
+}
+
+impl fmt::Display for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Behind(point) => write!(f, "behind {point}"),
+            Self::AtRest { .. } => f.write_str("at rest"),
+        }
+    }
+}
+
 /// All drops at once, which share a commit and a flush; then a single one, whose files are synced one by one.
 fn sweep(kind: FileSystem) {
     let mut random = Random::from(seed());
@@ -65,12 +118,12 @@ fn sweep(kind: FileSystem) {
         let mut tried: BTreeMap<State, usize> = BTreeMap::new();
         for (point, cut) in chosen(&points, &mut random) {
             disk.restore(&before);
-            let state = cut_at(&disk, drops, Some(&point), cut, &reference);
+            let state = cut_at(&disk, drops, &When::Behind(point), cut, &reference);
             *tried.entry(state).or_default() += 1;
         }
         for cut in Cut::ALL {
             disk.restore(&before);
-            cut_at(&disk, drops, None, cut, &reference);
+            cut_at(&disk, drops, &When::AtRest { but: None }, cut, &reference);
         }
         println!("{kind:?}, {drops:?}: cut in state {tried:?} and twice at rest, violations 0");
         for state in State::ALL {
@@ -85,7 +138,7 @@ fn undisturbed(disk: &Disk, drops: Drops) -> (Outcome, Vec<Point>) {
     drops.drop_loose(&root);
     let trace = disk.beside("trace.txt");
     let mut traced = start_traced(&root, &trace, None);
-    let is_done = comes_true(DEADLINE, || drops.are_done(&root));
+    let is_done = comes_true(DEADLINE, || drops.are_done(&root) && Trace::read(&trace).state() == State::Done);
     assert!(is_done, "undisturbed, but not done: {:?} {}", root.claims(), root.log());
     let points = Trace::read(&trace).points();
     stop_traced(&mut traced, &trace, Signal::TERM);
@@ -110,13 +163,13 @@ fn chosen(points: &[Point], random: &mut Random) -> Vec<(Point, Cut)> {
     chosen
 }
 
-/// Cuts the power behind one system call, or at rest when all is done, recovers and compares. The state that was cut.
-fn cut_at(disk: &Disk, drops: Drops, point: Option<&Point>, cut: Cut, reference: &Outcome) -> State {
-    let what = format!("{:?}, {drops:?}, cut {cut:?} behind {}", disk.kind(), point.map_or("the end".to_owned(), ToString::to_string));
+/// Cuts the power, recovers and compares. The state that was cut.
+fn cut_at(disk: &Disk, drops: Drops, when: &When, cut: Cut, reference: &Outcome) -> State {
+    let what = format!("{:?}, {drops:?}, cut {cut:?} {when}", disk.kind());
     let path = disk.beside("trace.txt");
     let root = Root::at(disk.at().join("root"));
     drops.drop_loose(&root);
-    let mut traced = start_traced(&root, &path, point);
+    let mut traced = start_traced(&root, &path, when.injection());
     let is_stopped = || fs::read_to_string(&path).is_ok_and(|trace| trace.contains("stopped by SIGSTOP"));
     assert!(comes_true(DEADLINE, || is_stopped() || drops.are_done(&root)), "{what}: neither stopped nor done: {}", root.log());
     let state = Trace::read(&path).state();
@@ -134,13 +187,13 @@ fn cut_at(disk: &Disk, drops: Drops, point: Option<&Point>, cut: Cut, reference:
     state
 }
 
-fn start_traced(root: &Root, trace: &Path, point: Option<&Point>) -> Child {
+fn start_traced(root: &Root, trace: &Path, injection: Option<String>) -> Child {
     let _ = fs::remove_file(trace); // of the run before
     let daemon = root.command(&["run"]);
     let mut command = std::process::Command::new("strace");
     command.args(["-f", "-q", "-y", "-s", "0", "-e", &format!("trace={}", trace::CALLS.join(",")), "-o"]).arg(trace);
-    if let Some(point) = point {
-        command.args(["-e", &format!("inject={}:signal=SIGSTOP:when={}", point.call, point.when)]);
+    if let Some(injection) = injection {
+        command.args(["-e", &injection]);
     }
     command.arg(daemon.get_program()).args(daemon.get_args()).current_dir("/");
     for (name, value) in daemon.get_envs() {

@@ -55,7 +55,7 @@ impl Ingest {
             return Err(refusal);
         }
         let config = global.load()?;
-        let (reports, trouble) = match RootLock::take(&config.root) {
+        let (reports, trouble) = match daemon::take_lock(&config.root) {
             Ok(lock) => self.alone(global, &config, &lock)?,
             Err(LockError::Held { .. }) if config.mode.is_dry_run() || daemon_is_dry(&config) => {
                 return Err(Trouble::environment(format!(

@@ -201,7 +201,7 @@ pub fn main() -> ExitCode {
     // Leads are nobody else's business: what we make, others on this machine may not read.
     rustix::process::umask(rustix::fs::Mode::from_bits_truncate(0o027));
     let code = std::panic::catch_unwind(|| dispatch(arguments)).unwrap_or_else(|_| {
-        eprintln!("[ERROR] This is a fault of the program. Nothing is lost; please report what stands above.");
+        say("[ERROR] This is a fault of the program. Nothing is lost; please report what stands above.");
         70
     });
     ExitCode::from(code)
@@ -233,10 +233,15 @@ fn dispatch(arguments: Arguments) -> u8 {
         // Whoever reads our output has seen enough: `valhalla leads | head`.
         Err(trouble) if trouble.text.contains("Broken pipe") => Exit::Done as u8,
         Err(trouble) => {
-            eprintln!("{}{}", if trouble.text.starts_with("[ERROR]") { "" } else { "[ERROR] " }, page_shown(&trouble.text));
+            say(&format!("{}{}", if trouble.text.starts_with("[ERROR]") { "" } else { "[ERROR] " }, page_shown(&trouble.text)));
             trouble.exit as u8
         }
     }
+}
+
+/// A line on stderr, which may be a file on a full disk, or a terminal that is gone: no reason to end.
+fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 impl Global {
@@ -268,7 +273,7 @@ impl Global {
     /// A line for people, on stderr.
     fn tell(&self, line: &str) {
         if !self.quiet {
-            eprintln!("{}", page_shown(line));
+            say(&page_shown(line));
         }
     }
 

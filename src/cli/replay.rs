@@ -16,7 +16,7 @@ use crate::engine::plan;
 use crate::inbox::Place;
 use crate::ingest::{Ingest, Start, archived_place, preview};
 use crate::journal::Report;
-use crate::lock::{LockError, RootLock};
+use crate::lock::LockError;
 use crate::logging;
 use crate::progress::Progress;
 use crate::render::console;
@@ -100,7 +100,7 @@ fn look(config: &Arc<Config>, before: &Report, archived: Option<Place>) -> Resul
 
 /// Takes it in again: by ourselves, or through the daemon that holds the lock.
 fn apply(global: &Global, config: &Arc<Config>, before: &Report) -> Result<Value, Trouble> {
-    let report = match RootLock::take(&config.root) {
+    let report = match daemon::take_lock(&config.root) {
         Ok(lock) => {
             let _log = logging::start(global.console_level(LogLevel::Warn), Some((&config.folders.logs, &config.log)))?;
             let stop = Arc::new(AtomicBool::new(false));

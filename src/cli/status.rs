@@ -57,7 +57,17 @@ fn look(config: &Config) -> Result<Value, Trouble> {
     };
     status["waiting"] = json!(waiting_count(&config.folders.inbox).unwrap_or(0));
     status["in_hand"] = json!(claimed_count(&config.folders.claimed));
-    let totals = if config.store.path.exists() { open_to_read(&config.store.path)?.totals()? } else { Totals::default() };
+    let totals =
+        if config.store.path.exists() { open_to_read(&config.store.path).and_then(|store| store.totals()) } else { Ok(Totals::default()) };
+    let totals = match totals {
+        Ok(totals) => totals,
+        // The store may be what a daemon waits for: what it says of itself is worth more then.
+        Err(error) if status["running"] == true => {
+            (status["totals"], status["totals_unknown"]) = (Value::Null, json!(error.to_string()));
+            return Ok(status);
+        }
+        Err(error) => return Err(error.into()),
+    };
     status["totals"] = json!({
         "files": { "processed": totals.processed, "failed": totals.failed, "duplicate": totals.duplicate, "dry_run": totals.dry_runs },
         "rows": { "total": totals.rows, "accepted_new": totals.accepted_new, "accepted_updated": totals.accepted_updated,
@@ -103,6 +113,9 @@ fn page(status: &Value) -> String {
             counted(status["last"]["rows"]["total"].as_u64().unwrap_or(0), "row", "rows"),
             status["last"]["duration_ms"]
         );
+    }
+    if let Some(why) = status["totals_unknown"].as_str() {
+        return page + &format!("totals    unknown: {why}\n");
     }
     let (files, rows) = (&status["totals"]["files"], &status["totals"]["rows"]);
     page += &format!(

@@ -87,6 +87,11 @@ fn reachable(root: &Path) -> io::Result<(Option<File>, PathBuf)> {
     Ok((Some(dir), path))
 }
 
+/// Whether somebody listens there, however busy.
+pub(super) fn is_alive(root: &Path) -> bool {
+    reachable(root).and_then(|(_dir, path)| UnixStream::connect(path)).is_ok()
+}
+
 /// Starts to listen for signals and requests. Called by the holder of the lock, so a socket that stands there is stale.
 pub(super) fn start(config: &Arc<Config>, progress: &Arc<Progress>, shutdown: &Shutdown) -> io::Result<Talker> {
     let socket = socket_path(&config.root);

@@ -79,6 +79,7 @@ impl Ingest {
             self.alert(&group, AlertCode::JournalTampered, &note.to_string())?;
         }
         group.commit()?;
+        self.journals.realign();
         self.publish_waiting().map(drop) // what is odd about these few lines is found with the next ones
     }
 

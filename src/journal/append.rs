@@ -67,6 +67,11 @@ impl Appender {
         })
     }
 
+    /// From now on lines are placed by where the file really ends.
+    pub(super) fn realign(&mut self) {
+        self.shift = 0;
+    }
+
     /// Publishes the journal's lines, in order, and fsyncs the file once; the folder is left to the caller.
     pub(super) fn publish<'a>(&mut self, lines: impl Iterator<Item = &'a Line>) -> Result<(), JournalError> {
         self.pending.clear();

@@ -274,6 +274,11 @@ impl Journals {
         Ok(lines)
     }
 
+    /// The store has taken over [`heads`](Self::heads): what it places from now on stands where it says.
+    pub fn realign(&mut self) {
+        self.appenders.iter_mut().for_each(Appender::realign);
+    }
+
     /// Brings every line to its place, durably, whatever an earlier attempt left. The lines of a journal come in order.
     ///
     /// On `Ok` they are all on disk and may leave the outbox. The notes say what was odd; see [`Note`].

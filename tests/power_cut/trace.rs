@@ -108,7 +108,8 @@ impl Trace {
         self.pid.and_then(Pid::from_raw)
     }
 
-    /// Every moment at which something may have changed on the disk.
+    /// Every moment at which something may have changed on the disk; of several equal calls in a row the first and the last,
+    /// because between two syncs one more page of the same file makes no other case.
     pub fn points(&self) -> Vec<Point> {
         let mut counts = std::collections::HashMap::new();
         let mut state = State::Dropped;
@@ -121,7 +122,11 @@ impl Trace {
                 points.push(Point { call: call_of(line).to_owned(), when: *count, state });
             }
         }
-        points
+        let is_inner = |at: usize| {
+            let same = |other: &Point| other.call == points[at].call && other.state == points[at].state;
+            at > 0 && points.get(at + 1).is_some_and(same) && same(&points[at - 1]) && matches!(&*points[at].call, "pwrite64" | "write")
+        };
+        (0..points.len()).filter(|at| !is_inner(*at)).map(|at| points[at].clone()).collect()
     }
 
     /// How far it came.
