@@ -142,7 +142,9 @@ fn a_changed_letter_shows_when_the_files_are_read_again() {
     root.run(&["rebuild", "--dry-run"]).exits(0);
     let bytes = fs::read(&path).expect("database");
     let letters: Vec<usize> = memchr::memmem::find_iter(&bytes, b"Hal Ude").collect();
-    letters.iter().for_each(|at| overwrite(&path, *at, b"Hel"));
+    for at in letters {
+        overwrite(&path, at, b"Hel");
+    }
     assert_ne!(root.leads(), leads);
     let compared = root.run(&["rebuild", "--dry-run", "--json"]).exits(1).json();
     assert_eq!((&compared["leads_unlike_store"], &compared["complete"]), (&1.into(), &true.into()), "{compared}");
@@ -213,9 +215,9 @@ fn an_empty_or_missing_store_beside_journals_is_refused() {
     for is_empty in [true, false] {
         let path = root.path("valhalla.db");
         if is_empty {
-            fs::write(&path, "").expect("emptied")
+            fs::write(&path, "").expect("emptied");
         } else {
-            fs::remove_file(&path).expect("removed")
+            fs::remove_file(&path).expect("removed");
         }
         refused(&root, &["missing or empty", "valhalla rebuild"]);
         root.run(&["run"]).exits(3);
@@ -276,9 +278,9 @@ fn a_store_removed_under_the_daemon_is_noticed_before_anything_is_written_to_it(
         let leads = root.leads();
         let path = root.path("valhalla.db");
         if is_renamed {
-            fs::rename(&path, root.path("outside/away.db")).expect("renamed")
+            fs::rename(&path, root.path("outside/away.db")).expect("renamed");
         } else {
-            fs::remove_file(&path).expect("removed")
+            fs::remove_file(&path).expect("removed");
         }
         root.drop_renamed("b.csv", "name,email,value\nNew,new@example.com,2\n");
         ends_with_3(daemon);

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::{Exit, Global, Outcome, Trouble, print_json};
 use crate::config::LogLevel;
+use crate::daemon;
 use crate::ingest::rebuild::{self, Course, Rebuilt, Wishes};
-use crate::lock::RootLock;
 use crate::logging;
 use crate::render::console::{self, thousands};
 use crate::render::words::counted;
@@ -42,7 +42,7 @@ impl Rebuild {
             return Err(Trouble::usage(format!("--originals {}: no such folder", folder.display())));
         }
         let config = global.load()?;
-        let _lock = RootLock::take(&config.root)?;
+        let _lock = daemon::take_lock(&config.root)?;
         let _log = logging::start(global.console_level(LogLevel::Warn), Some((&config.folders.logs, &config.log)))?;
         global.tell(&format!("root: {}", config.root.display()));
         let wishes = Wishes { originals: self.originals.clone(), accept_loss: self.accept_loss, dry_run: global.dry_run };

@@ -104,10 +104,10 @@ impl PartialEq for Cells {
     }
 }
 
-impl<'a> FromIterator<&'a [u8]> for Cells {
-    fn from_iter<I: IntoIterator<Item = &'a [u8]>>(cells: I) -> Self {
+impl<T: AsRef<[u8]>> FromIterator<T> for Cells {
+    fn from_iter<I: IntoIterator<Item = T>>(cells: I) -> Self {
         let mut record = Self::new();
-        cells.into_iter().for_each(|cell| record.push_field(cell));
+        cells.into_iter().for_each(|cell| record.push_field(cell.as_ref()));
         record
     }
 }

@@ -52,8 +52,8 @@ fn headed(out: &mut dyn Write) -> std::io::Result<()> {
 const PLAIN: &[(&str, Fill)] = &[
     ("commas.csv", |out, size| repeat(out, b",", size.mb << 20)),
     ("commas-headed.csv", |out, size| headed(out).and_then(|()| repeat(out, b",", size.mb << 20))),
-    ("line.csv", |out, size| repeat(out, b"x", size.mb * 3 / 2 << 20)),
-    ("line-headed.csv", |out, size| headed(out).and_then(|()| repeat(out, b"x", size.mb * 3 / 2 << 20))),
+    ("line.csv", |out, size| repeat(out, b"x", (size.mb * 3 / 2) << 20)),
+    ("line-headed.csv", |out, size| headed(out).and_then(|()| repeat(out, b"x", (size.mb * 3 / 2) << 20))),
     ("newlines.csv", |out, size| repeat(out, b"\n", size.mb << 20)),
     ("newlines-headed.csv", |out, size| headed(out).and_then(|()| repeat(out, b"\r\n", size.mb << 20))),
     ("nuls.csv", |out, size| repeat(out, b"\0", size.mb << 20)),

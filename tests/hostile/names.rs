@@ -79,7 +79,7 @@ fn tricks_in(text: &[u8]) -> Option<String> {
             || matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
     };
     text.char_indices().find(|(_, c)| is_trick(*c)).map(|(at, c)| {
-        let start = text.floor_char_boundary(at.saturating_sub(60));
+        let start = (at.saturating_sub(60)..=at).find(|start| text.is_char_boundary(*start)).unwrap_or(at);
         format!("{c:?} in …{}", text[start..at].escape_debug())
     })
 }
@@ -102,7 +102,7 @@ fn no_name_leaves_its_folder_forges_a_line_or_passes_for_another() {
     let told: BTreeSet<&str> = reports.iter().map(|report| report["file"].as_str().expect("a file")).collect();
     assert_eq!(told.len(), names.len(), "two names are told by one text");
     for report in &reports {
-        let expected = if report["columns"].as_array().is_some_and(|columns| columns.is_empty()) { "failed" } else { "processed" };
+        let expected = if report["columns"].as_array().is_some_and(Vec::is_empty) { "failed" } else { "processed" };
         assert_eq!(report["fate"], expected, "{report}");
         assert!(report["fate"] == "failed" || report["rejects_as"].is_string(), "{report}");
     }

@@ -441,6 +441,11 @@ impl Random {
         z ^ (z >> 31)
     }
 
+    /// The next place in a list of so many.
+    pub fn index(&mut self, length: usize) -> usize {
+        usize::try_from(self.next() % length as u64).expect("below a length")
+    }
+
     /// The next number below a bound.
     pub fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound

@@ -74,7 +74,7 @@ struct Twice {
 #[test]
 fn killed_again_while_it_recovers() {
     /// A recovery makes fewer changes than this before it is done with what it found.
-    const CHANGES: u64 = 160;
+    const CHANGES: usize = 160;
     if tracer().is_none() {
         return;
     }
@@ -90,9 +90,7 @@ fn killed_again_while_it_recovers() {
     let points: Vec<Twice> = firsts
         .into_iter()
         .take(most)
-        .flat_map(|first| {
-            (0..times).map(|_| Twice { first: first.clone(), second: 1 + random.below(CHANGES) as usize }).collect::<Vec<_>>()
-        })
+        .flat_map(|first| (0..times).map(|_| Twice { first: first.clone(), second: 1 + random.index(CHANGES) }).collect::<Vec<_>>())
         .collect();
     let tried = try_all(&points, 2, |point| point.first.call.clone(), killed_twice);
     tried.conclude("killed again while it recovers");

@@ -196,7 +196,7 @@ impl Job<'_> {
 }
 
 fn is_journal(path: &str) -> bool {
-    path.starts_with("logs/") && path.ends_with(".jsonl")
+    path.strip_prefix("logs/").is_some_and(|name| name.rsplit('.').next() == Some("jsonl"))
 }
 
 /// A folder that was made is durable in its own folder before the next claim goes: something of ours may lie in it.

@@ -36,7 +36,7 @@ impl Reference {
     /// What is wrong with a root on which the act was played.
     pub fn judge(&self, stage: &Stage) -> Vec<String> {
         match State::of(&stage.root) {
-            Ok(state) => state.differences(&self.state),
+            Ok(found) => found.differences(&self.state),
             Err(fault) => vec![fault],
         }
     }
@@ -51,8 +51,8 @@ pub fn references() -> &'static [Reference] {
             let stage = Stage::set(act, played.last().map(|reference| &reference.stage));
             let Run { code, is_through, calls } = stage.play(&Fault::none());
             assert!(is_through && code == Some(0), "undisturbed: {code:?} {}", stage.seen());
-            let state = State::of(&stage.root).unwrap_or_else(|fault| panic!("undisturbed: {fault}"));
-            played.push(Reference { act, stage, calls, state });
+            let end = State::of(&stage.root).unwrap_or_else(|fault| panic!("undisturbed: {fault}"));
+            played.push(Reference { act, stage, calls, state: end });
         }
         played
     })
@@ -95,7 +95,7 @@ pub fn sample<P: Clone>(groups: &[Vec<P>], size: usize) -> Vec<P> {
         // In no order, so that what is tried so far says something about all of them.
         let mut all = groups.concat();
         for at in (1..all.len()).rev() {
-            all.swap(at, random.below(at as u64 + 1) as usize);
+            all.swap(at, random.index(at + 1));
         }
         return all;
     }
@@ -104,7 +104,7 @@ pub fn sample<P: Clone>(groups: &[Vec<P>], size: usize) -> Vec<P> {
     for group in groups.iter().filter(|group| !group.is_empty()) {
         let share = (size.saturating_sub(groups.len()) * group.len() / total.max(1) + 1).min(group.len());
         let step = group.len() / share;
-        let from = random.below(step as u64) as usize;
+        let from = random.index(step);
         chosen.extend((0..share).map(|at| group[from + at * step].clone()));
     }
     chosen

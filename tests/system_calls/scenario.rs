@@ -206,7 +206,11 @@ impl Stage {
             tree(&self.root.path("")).into_iter().map(|(path, bytes)| format!("{} ({})", path.display(), bytes.len())).collect();
         let told =
             fs::read_to_string(trace::outside(&self.root, "stderr.txt")).unwrap_or_default() + "--\n" + &self.root.text("stderr.txt");
-        format!("files: {}\n{}", files.join(", "), told.lines().rev().take(12).map(|line| format!("  {line}\n")).collect::<String>())
+        format!(
+            "files: {}\n{}",
+            files.join(", "),
+            told.lines().rev().take(12).map(|line| format!("  {line}\n")).collect::<Vec<_>>().concat()
+        )
     }
 }
 

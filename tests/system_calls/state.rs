@@ -111,7 +111,7 @@ fn folders(root: &Root, ids: &Ids, parts: &mut BTreeMap<String, String>) {
 
 /// In which segment a line comes to stand depends on the lengths of earlier lines, which differ.
 fn without_segment(name: &str) -> String {
-    let is_segment = name.starts_with("logs/") && name.ends_with(".jsonl");
+    let is_segment = name.strip_prefix("logs/").is_some_and(|file| file.rsplit('.').next() == Some("jsonl"));
     if is_segment { format!("{}.jsonl", name.split('.').next().unwrap_or_default()) } else { name.to_owned() }
 }
 

@@ -86,9 +86,9 @@ pub fn tracer() -> Option<&'static Path> {
         let binary = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("tracer-{}", std::process::id()));
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/system_calls/tracer.c");
         let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
-        let compiled = Command::new(&compiler).args(["-O1", "-o"]).arg(&binary).arg(source).status();
-        if !compiled.as_ref().is_ok_and(std::process::ExitStatus::success) {
-            println!("skipped: no C compiler ({}): {compiled:?}", compiler.display());
+        let outcome = Command::new(&compiler).args(["-O1", "-o"]).arg(&binary).arg(source).status();
+        if !outcome.as_ref().is_ok_and(std::process::ExitStatus::success) {
+            println!("skipped: no C compiler ({}): {outcome:?}", compiler.display());
             return None;
         }
         let tried = Command::new(&binary)
