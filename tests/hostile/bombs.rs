@@ -131,7 +131,7 @@ const PACKED: &[(&str, Fill)] = &[
     ("repeated.csv.zst", |out, size| {
         // Blocks of one byte repeated 128 KiB times (RFC 8878 3.1.1.2.2).
         out.write_all(&[0x28, 0xb5, 0x2f, 0xfd, 0x00, 7 << 3])?;
-        let header = |last: u32| ((128 << 10) << 3 | 1 << 1 | last).to_le_bytes();
+        let header = |last: u32| (((128 << 10) << 3) | (1 << 1) | last).to_le_bytes();
         for _ in 0..size.unpacked_mb * 8 {
             out.write_all(&header(0)[..3])?;
             out.write_all(b",")?;

@@ -79,8 +79,8 @@ fn tricks_in(text: &[u8]) -> Option<String> {
             || matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
     };
     text.char_indices().find(|(_, c)| is_trick(*c)).map(|(at, c)| {
-        let start = (at.saturating_sub(60)..=at).find(|start| text.is_char_boundary(*start)).unwrap_or(at);
-        format!("{c:?} in …{}", text[start..at].escape_debug())
+        let before: String = text[..at].chars().rev().take(60).collect();
+        format!("{c:?} behind {:?}", before.chars().rev().collect::<String>())
     })
 }
 

@@ -15,8 +15,10 @@ use crate::engine::file_error::FileError;
 
 /// Bytes of one tag, or of one cell with all that is in it, at most. Excel's cells have 32,767 characters.
 const PIECE_BYTES_MAX: usize = 4 << 20;
-/// Bytes of the texts that cells share, which are held in memory.
+/// Bytes of the texts that cells share, which are held in memory, with what each of them takes beside its letters.
 const SHARED_BYTES_MAX: u64 = 256 << 20;
+/// What a shared text takes in memory beside its letters.
+const TEXT_BYTES: u64 = 40;
 /// Bytes of any other part that is held in memory whole: names of sheets, relations, styles.
 const HELD_BYTES_MAX: u64 = 16 << 20;
 /// Cell formats at most; Excel takes 65,490. Each is a copy of the font and the number format that it names.
@@ -113,6 +115,8 @@ struct Look {
     part: Part,
     bytes: u64,
     formats: u64,
+    /// Texts that cells share.
+    texts: u64,
     /// Bytes since the last cell or row began.
     since_cell: usize,
     /// Whether what is read are cells, so that all between two of them belongs to one.
@@ -132,7 +136,7 @@ impl Look {
             _ if extension(file) == "bin" => Part::Records,
             _ => Part::Sheet,
         };
-        Self { part, bytes: 0, formats: 0, since_cell: 0, is_in_cells: false, grid: Grid::default() }
+        Self { part, bytes: 0, formats: 0, texts: 0, since_cell: 0, is_in_cells: false, grid: Grid::default() }
     }
 
     fn bytes_max(&self) -> u64 {
@@ -193,7 +197,13 @@ impl Look {
             (Part::Sheet, b"c" | b"row") => self.since_cell = 0,
             (Part::Shared, b"sst") => {
                 let count = attribute(tag, b"uniqueCount").and_then(number).unwrap_or(0);
-                if count > SHARED_BYTES_MAX / 16 {
+                if count > SHARED_BYTES_MAX / TEXT_BYTES {
+                    return Err(too_large()); // a reader makes room for as many
+                }
+            }
+            (Part::Shared, b"si") if !tag.starts_with(b"</") => {
+                self.texts += 1;
+                if self.bytes + self.texts * TEXT_BYTES > SHARED_BYTES_MAX {
                     return Err(too_large());
                 }
             }
