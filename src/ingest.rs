@@ -656,7 +656,7 @@ impl Ingest {
             group,
             &Record { begun, seq: None, rejects_digest: None, rejects_sha256: None, alerts, rejected_rows: RowList::default() },
             report,
-            Facts::default(),
+            Facts { is_our_fault: alert == Some(AlertCode::PoisonedFile), ..Facts::default() },
         )
     }
 

@@ -9,8 +9,8 @@ use std::path::Path;
 
 /// The floors, lowest first. A room may use the rooms below its own floor.
 const FLOORS: &[&[&str]] = &[
-    &["engine", "beneath", "clock", "durable", "lock"],
-    &["reading", "journal", "learning", "store", "config", "progress", "render"],
+    &["engine", "beneath", "clock", "durable"],
+    &["reading", "journal", "learning", "lock", "store", "config", "progress", "render"],
     &["inbox", "risk", "logging"],
     &["ingest"],
     &["daemon", "ingestion"],

@@ -362,6 +362,7 @@ fn a_file_that_made_the_program_fail_three_times_is_set_aside_and_the_others_go_
     assert_eq!(poison["fate"], "failed", "{poison}");
     assert_eq!(unlucky["fate"], "processed", "{unlucky}");
     assert!(root.text("failed/poison.csv.error.txt").contains("it made the program fail 3 times"), "{:?}", names_in(&root.path("failed")));
+    assert!(!root.text("failed/poison.csv.error.txt").contains("Put this right"), "{}", root.text("failed/poison.csv.error.txt"));
     assert!(root.text("failed/poison.csv").contains("Ann,"), "the original is kept as it was");
     assert!(root.alert_codes().contains(&"poisoned_file".to_owned()), "{:?}", root.alert_codes());
     root.assert_alive("next.csv");

@@ -37,6 +37,8 @@ pub struct Facts {
     pub returned: Option<Returned>,
     /// Whether the decimals of the value column begin with a comma; none where it did not show.
     pub decimal_comma: Option<bool>,
+    /// Whether it is the program that failed, and nothing in the file can be put right.
+    pub is_our_fault: bool,
 }
 
 /// One problem of one row.
@@ -168,6 +170,9 @@ fn failed(report: &Report, facts: &Facts, problems: usize) -> String {
     match (&report.rejects_as, &facts.returned) {
         (Some(rejects), _) => note.line(2, &fix(rejects)),
         (None, Some(returned)) if returned.unchanged => note.line(2, FIX_OURS),
+        (None, _) if facts.is_our_fault => {
+            note.line(2, "Nothing with the file: tell whoever looks after the program, who finds more in its log.")
+        }
         (None, _) => note.line(2, "Put this right in the file and drop it into the inbox again."),
     }
     note.kept(report);
