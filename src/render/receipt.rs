@@ -171,7 +171,7 @@ fn failed(report: &Report, facts: &Facts, problems: usize) -> String {
         (Some(rejects), _) => note.line(2, &fix(rejects)),
         (None, Some(returned)) if returned.unchanged => note.line(2, FIX_OURS),
         (None, _) if facts.is_our_fault => {
-            note.line(2, "Nothing with the file: tell whoever looks after the program, who finds more in its log.")
+            note.line(2, "Nothing with the file: tell whoever looks after the program, who finds more in its log.");
         }
         (None, _) => note.line(2, "Put this right in the file and drop it into the inbox again."),
     }
