@@ -6,8 +6,23 @@ use std::path::Path;
 use rustix::process::Pid;
 
 /// System calls behind which the power can go: all that change something on the disk.
-pub const CALLS: [&str; 12] =
-    ["renameat2", "renameat", "unlink", "fsync", "fdatasync", "syncfs", "pwrite64", "write", "mkdir", "rmdir", "ftruncate", "openat"];
+pub const CALLS: [&str; 15] = [
+    "renameat2",
+    "renameat",
+    "unlink",
+    "fsync",
+    "fdatasync",
+    "syncfs",
+    "pwrite64",
+    "write",
+    "mkdir",
+    "rmdir",
+    "ftruncate",
+    "openat",
+    "mkdirat",
+    "unlinkat",
+    "linkat",
+];
 
 /// How far the group of drops has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,14 +74,14 @@ impl State {
         let has = |part: &str| line.contains(part);
         match self {
             Self::Dropped if call == "renameat2" && has("/inbox") && has("/.claimed/") => Self::Claimed,
-            Self::Claimed if call == "openat" && has("/.claimed/") && (has("/.leads\"") || has("/.rejects\"")) => Self::OutputsBegun,
+            Self::Claimed if call == "openat" && has("/.claimed/") && (has("/.leads>") || has("/.rejects>")) => Self::OutputsBegun,
             Self::OutputsBegun if is_sync && has("/.claimed>") => Self::Synced,
             Self::Synced if is_sync && has("valhalla.db-wal>") => Self::Committed,
             Self::Committed if call == "write" && has(".jsonl>") => Self::Publishing,
             Self::Publishing if is_sync && has("audit.jsonl>") => Self::Published,
             Self::Published if call == "renameat2" && has("/.claimed/") => Self::Moving,
             Self::Moving if call == "syncfs" || (call == "fsync" && (has("/processed>") || has("/processed/zillow>"))) => Self::Moved,
-            Self::Moved if call == "rmdir" && has("/.claimed/") && line.ends_with("= 0") => Self::Cleared,
+            Self::Moved if (call == "rmdir" || has("AT_REMOVEDIR")) && has("/.claimed") && line.ends_with("= 0") => Self::Cleared,
             Self::Cleared if call == "pwrite64" && has("valhalla.db-wal>") => Self::Done,
             _ => self,
         }
