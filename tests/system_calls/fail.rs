@@ -222,7 +222,7 @@ fn a_full_disk_only_pauses_it() {
         ("pwrite64", "valhalla.db-wal", 30, 34),
         ("write", "logs/reports", 1, 4),
         ("write", ".claimed", 1, 3),
-        ("mkdir", ".claimed/", 1, 2),
+        ("mkdirat", ".claimed/", 1, 2),
     ];
     let tried = try_all(
         &full,
