@@ -20,7 +20,9 @@ fn has_events(daemon: &Daemon) -> bool {
 #[test]
 fn a_polled_inbox_relies_on_no_event() {
     let root = Root::new();
-    assert!(has_events(&root.daemon()), "the check of this test is blind");
+    let watching = root.daemon();
+    wait_for("a watch, or the check of this test is blind", || has_events(&watching));
+    drop(watching);
     let daemon = root.daemon_with(&[], &[("VALHALLA_WATCH__POLL", "always")]);
     assert!(!has_events(&daemon), "it asks for events though the configuration says that there are none");
     root.drop_copied("copied.csv", TEN);
