@@ -18,7 +18,8 @@
 //!
 //! 1. [`engine`] is pure: bytes in, values out. What a row must be, what the six stages find.
 //! 2. [`reading`] is a file as text: opened, unpacked, decoded, cut between its rows.
-//! 3. [`store`] and [`journal`] keep what came of it; [`render`] says it to people and programs; [`config`] is what we were told.
+//! 3. [`store`] and [`journal`] keep what came of it; [`learning`] makes of outcomes what the stages know; [`render`] says it to
+//!    people and programs; [`config`] is what we were told.
 //! 4. [`inbox`] owns the folders: watch, settle, claim, archive. [`risk`] looks at ourselves, [`logging`] writes it down.
 //! 5. [`ingest`] is the story of one file, from claim to done. Read this if you read only one file.
 //! 6. [`daemon`] waits for events and hands over what is ready; [`cli`] holds the commands.
@@ -36,6 +37,7 @@ pub mod inbox;
 pub mod ingest;
 pub mod ingestion;
 pub mod journal;
+pub mod learning;
 pub mod lock;
 pub mod logging;
 pub mod progress;

@@ -255,13 +255,25 @@ pub struct Risk {
     pub monitor_seconds: u64,
 }
 
-/// What models may look at, by header as written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// How models are made. Columns by header as written.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Model {
-    /// Columns beyond the known fields.
+    /// Columns that a model looks at beside what it always does.
     pub features: Vec<String>,
     /// Columns that sound like they are filled after contact, and are not.
     pub known_on_arrival: Vec<String>,
+    /// The column that says when a lead came in; without it the order of arrival counts.
+    pub date: Option<String>,
+    /// A probability that the results of the model are held against, such as that of the system before.
+    pub baseline: Option<f64>,
+    /// Share of an arrival job's leads that must be resolved for all of them to count as mature.
+    pub mature_share: f64,
+    /// Share of the mature leads that must be resolved for a rate to go without a warning.
+    pub coverage_min: f64,
+    /// The latest leads that one of the candidates is fitted on.
+    pub latest: u32,
+    /// Area under the curve of a single column from which it is taken for a leak.
+    pub leak_auc: f64,
 }
 
 /// What the command line sets, over everything else.
@@ -424,7 +436,17 @@ fn read_sources(findings: &Findings, global: &Node, top: &Section<'_>, trials: &
             findings.mistake(node, format!("'{name}' cannot be the name of a folder"), "name the first folder below the inbox");
         }
         check_source_keys(findings, node, name);
-        let (rules, _) = read_rules(findings, &merged(global, node), trials, false);
+        let (mut rules, _) = read_rules(findings, &merged(global, node), trials, false);
+        if let Some(complete) = node.table().and_then(|table| table.get("outcomes_complete")) {
+            match complete.scalar().and_then(|text| text.parse().ok()) {
+                Some(is_complete) => rules.outcome.outcomes_complete = is_complete,
+                None => findings.mistake(
+                    complete,
+                    format!("must be true or false, not {}", complete.describe()),
+                    "write outcomes_complete = true",
+                ),
+            }
+        }
         if sources.insert(name.to_lowercase(), Arc::new(rules)).is_some() {
             findings.mistake(node, format!("source '{name}' is there twice: upper and lower case are the same"), "merge the two");
         }
@@ -437,13 +459,15 @@ fn check_source_keys(findings: &Findings, source: &Node, name: &str) {
     let path = format!("source.{}", key_text(name));
     Section::open(findings, Some(source), &path, &[&TOP_KEYS[..], &["outcomes_complete"]].concat(), false);
     for (key, node) in source.table().into_iter().flatten() {
-        if key == "outcomes_complete" {
-            findings.mistake(node, "not available in this version", "remove it");
-        } else if TOP_KEYS.contains(&key.as_str()) && !ROW_TABLES.contains(&key.as_str()) {
+        if TOP_KEYS.contains(&key.as_str()) && !ROW_TABLES.contains(&key.as_str()) {
             findings.mistake(node, "cannot differ between sources", "set it once for all of them, outside [source]");
         }
+        if key == "outcomes_complete" {
+            let (section, origin) = (path.clone(), node.origin.clone());
+            findings.settings.borrow_mut().push(Setting { section, key: key.clone(), value: Some(node.to_toml()), origin });
+        }
         for (inner, setting) in node.table().into_iter().flatten() {
-            if key == "model" && ["features", "known_on_arrival"].contains(&inner.as_str()) {
+            if key == "model" && !["prior", "horizon_days", "min_trials", "outcomes_complete"].contains(&inner.as_str()) {
                 findings.mistake(setting, "cannot differ between sources", "set it once for all of them, under [model]");
             }
             findings.settings.borrow_mut().push(Setting {

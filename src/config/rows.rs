@@ -43,7 +43,23 @@ pub(super) fn read_rules(findings: &Findings, top: &Node, trials: &Trials, noted
         limits(&open("limits", &["record_bytes", "columns", "field_bytes", "rows", "file_bytes", "expansion_ratio"]), default.limits);
     let quality = quality(&open("quality", &["score_min", "duplicate_tolerance", "missing_fields_max", "warning_share"]), default.quality);
     let packet = packet(&open("packet", &["required", "offer_ratio", "arv", "repairs", "fee", "terms", "bands"]), default.packet);
-    let past = open("model", &["prior", "horizon_days", "min_trials", "features", "known_on_arrival"]);
+    let past = open(
+        "model",
+        &[
+            "prior",
+            "horizon_days",
+            "min_trials",
+            "features",
+            "known_on_arrival",
+            "outcomes_complete",
+            "date",
+            "baseline",
+            "mature_share",
+            "coverage_min",
+            "latest",
+            "leak_auc",
+        ],
+    );
     let (outcome, model) = (outcome(&past, default.outcome), model(&past));
     let clone = clone(&open("clone", &["readiness_min", "performance_min", "decline_max", "min_outcomes"]), default.clone);
     let score = score(findings, &open("score", &["value_low", "value_high", "tiers", "explore", "weights"]), noted, default.score);
@@ -243,6 +259,7 @@ fn outcome(section: &Section<'_>, default: OutcomeRules) -> OutcomeRules {
         prior: prior.or(default.prior),
         horizon_days: section.count("horizon_days", 1..=3650, default.horizon_days),
         min_trials: section.count("min_trials", 1..=1_000_000, default.min_trials),
+        outcomes_complete: section.flag("outcomes_complete", default.outcomes_complete),
     }
 }
 
@@ -327,7 +344,19 @@ fn quality(section: &Section<'_>, default: QualityRules) -> QualityRules {
 }
 
 fn model(section: &Section<'_>) -> Model {
-    Model { features: section.texts("features", "Lot Size"), known_on_arrival: section.texts("known_on_arrival", "Status") }
+    let share = |node: &Node| node.number()?.parse().ok().filter(|share: &f64| *share > 0.0 && *share < 1.0);
+    let baseline = section.parsed("baseline", "a probability above 0 and below 1", 0.05, share);
+    section.note("baseline", baseline.map(|baseline| format!("{baseline:?}")));
+    Model {
+        features: section.texts("features", "Lot Size"),
+        known_on_arrival: section.texts("known_on_arrival", "Status"),
+        date: section.text("date", "Created"),
+        baseline,
+        mature_share: section.real("mature_share", 0.5..=1.0, 0.95),
+        coverage_min: section.real("coverage_min", 0.0..=1.0, 0.8),
+        latest: section.count("latest", 500..=1_000_000, 3000),
+        leak_auc: section.real("leak_auc", 0.5..=1.0, 0.95),
+    }
 }
 
 /// Reads `[[scripts]]` and `[[experiments]]`, sorted by id so that their order in the file says nothing.

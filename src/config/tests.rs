@@ -58,7 +58,10 @@ fn every_mistake_says_what_where_and_what_to_do() {
         ("[[alerts.channel]]\nurl = 'x'", "1: alerts: not available in this version; remove it"),
         ("[metrics]", "1: metrics: not available in this version; remove it"),
         ("[retention]\ndays = 3", "1: retention: not available in this version; remove it"),
-        ("[source.a]\noutcomes_complete = true", "2: [source.a] outcomes_complete: not available in this version; remove it"),
+        (
+            "[source.a]\noutcomes_complete = 3",
+            "2: [source.a] outcomes_complete: must be true or false, not 3; write outcomes_complete = true",
+        ),
         (
             "[risk]\nhold_on_risk = 'critical'",
             "2: [risk] hold_on_risk: only \"off\" is available in this version, not 'critical'; write hold_on_risk = \"off\"; a later version can hold drops back",
@@ -625,7 +628,21 @@ fn the_default_file_is_the_defaults() {
     rules.version = Rules::default().version;
     assert_eq!(format!("{rules:?}"), format!("{:?}", Rules::default()), "the engine's defaults are the documented ones");
     let unset: Vec<&str> = file.settings().iter().filter(|s| s.origin == Origin::Default).map(|s| s.key.as_str()).collect();
-    let optional = ["root", "group", "workers", "sheet", "aliases", "defaults", "rules", "phone_country", "arv", "repairs", "prior"];
+    let optional = [
+        "root",
+        "group",
+        "workers",
+        "sheet",
+        "aliases",
+        "defaults",
+        "rules",
+        "phone_country",
+        "arv",
+        "repairs",
+        "prior",
+        "baseline",
+        "date",
+    ];
     assert_eq!(unset, optional, "every setting with a default stands in the file");
     assert!(optional.iter().all(|key| DEFAULT_FILE.contains(&format!("\n# {key} = "))), "and every other is shown in a comment");
 }

@@ -41,7 +41,8 @@ fn canonical(rules: &Rules) -> String {
     let PacketRules { required, offer_ratio, arv_column, repairs_column, fee, terms, bands } = packet;
     let bands: Vec<String> = bands.iter().map(ToString::to_string).collect();
     lines.push(format!("packet {} {offer_ratio} {arv_column:?} {repairs_column:?} {fee} {terms:?} {}", fields(*required), bands.join(",")));
-    let OutcomeRules { prior, horizon_days, min_trials } = outcome;
+    // Whether outcomes are complete says nothing about the rows of a file.
+    let OutcomeRules { prior, horizon_days, min_trials, outcomes_complete: _ } = outcome;
     lines.push(format!("outcome {prior:?} {horizon_days} {min_trials}"));
     let CloneRules { readiness_min, performance_min, decline_max, min_outcomes } = clone;
     lines.push(format!("clone {readiness_min:?} {performance_min:?} {decline_max:?} {min_outcomes}"));

@@ -196,7 +196,7 @@ pub fn run(chunk: &Chunk, context: &Context<'_>) -> ChunkOutcome {
 
 struct Work<'a> {
     context: &'a Context<'a>,
-    course: Course<'a>,
+    course: Course<'a, 'a>,
     rendering: Option<Box<dyn Rendering<'a> + 'a>>,
     outcome: ChunkOutcome,
     issues: Vec<RowIssue>,

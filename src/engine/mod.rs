@@ -19,6 +19,7 @@ pub mod decode;
 pub mod dialect;
 pub mod drift;
 pub mod email;
+pub mod features;
 pub mod file_error;
 pub mod findings;
 pub mod headers;

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use regex::Regex;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::amount::DecimalMark;
@@ -294,7 +295,8 @@ pub struct Script {
 }
 
 /// `experimental → testing → primary`, and `primary → secondary → deprecated`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ScriptStatus {
     /// New.
     Experimental,
@@ -348,8 +350,10 @@ pub struct OutcomeRules {
     pub prior: Option<f64>,
     /// Days after which a silent lead of a complete source counts as not converted.
     pub horizon_days: u32,
-    /// Mature outcomes needed before a rate is learned.
+    /// Mature leads needed before a comparison counts.
     pub min_trials: u32,
+    /// Whether every outcome of this source is reported, so that silence at the horizon is a no.
+    pub outcomes_complete: bool,
 }
 
 /// Gates of clone readiness.
@@ -437,7 +441,7 @@ impl Default for Rules {
                 terms: String::new(),
                 bands: [250_000, 500_000, 1_000_000].map(whole).to_vec(),
             },
-            outcome: OutcomeRules { prior: None, horizon_days: 90, min_trials: 30 },
+            outcome: OutcomeRules { prior: None, horizon_days: 90, min_trials: 30, outcomes_complete: false },
             clone: CloneRules { readiness_min: 0.80, performance_min: 0.85, decline_max: 0.95, min_outcomes: 30 },
             score: ScoreRules {
                 weights: ScoreWeights { outcome: 4000, value: 2500, quality: 2000, clone: 1500 },

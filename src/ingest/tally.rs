@@ -203,7 +203,7 @@ impl Tally {
             return Stages::default();
         }
         let need = rules.outcome.min_trials;
-        let waiting = insufficient(learned.mature, need);
+        let waiting = insufficient(learned.resolved, need);
         let split = |yes: &str, count: u64, no: &str| BTreeMap::from([(yes.to_owned(), count), (no.to_owned(), accepted - count)]);
         let summary =
             |counts, mean: Option<f64>, basis: &str, reason: Option<String>| StageSummary { counts, mean, basis: basis.to_owned(), reason };
@@ -234,7 +234,7 @@ impl Tally {
                 split("PROMOTE", self.promoted, "BLOCK"),
                 None,
                 "rule",
-                Some(insufficient(learned.mature, rules.clone.min_outcomes)),
+                Some(insufficient(learned.resolved, rules.clone.min_outcomes)),
             ),
             lead_score: summary(tiers, Some(round2(self.score_hundredths as f64 / 100.0 / accepted as f64)), "rule", None),
         }

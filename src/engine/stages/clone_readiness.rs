@@ -49,7 +49,7 @@ pub struct Missing {
 /// Assesses the segment of one lead.
 #[must_use]
 pub fn assess(lead: &Lead<'_>, rules: &Rules, learned: &Learned) -> CloneReadiness {
-    let reason = Missing { have: learned.mature, need: rules.clone.min_outcomes };
+    let reason = Missing { have: learned.resolved, need: rules.clone.min_outcomes };
     let gate = |name| Gate { name, passed: false, reason };
     CloneReadiness {
         accuracy: None,

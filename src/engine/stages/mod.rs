@@ -36,23 +36,23 @@ pub struct Staged<'r> {
 
 /// The six stages, ready for many leads.
 #[derive(Debug, Clone, Copy)]
-pub struct Course<'r> {
+pub struct Course<'r, 'l> {
     rules: &'r Rules,
-    learned: Learned,
+    learned: &'l Learned,
     scale: lead_score::ValueScale,
 }
 
-impl<'r> Course<'r> {
+impl<'r, 'l> Course<'r, 'l> {
     /// Works out once what all leads have in common.
     #[must_use]
-    pub fn of(rules: &'r Rules, learned: &Learned) -> Self {
-        Self { rules, learned: *learned, scale: lead_score::ValueScale::of(&rules.score, learned) }
+    pub fn of(rules: &'r Rules, learned: &'l Learned) -> Self {
+        Self { rules, learned, scale: lead_score::ValueScale::of(&rules.score, learned) }
     }
 
     /// Takes a lead through the six stages. `kept` are the arms it was given before, which it keeps.
     #[must_use]
     pub fn run(&self, lead: &Lead<'_>, kept: &[ab_test::Arm]) -> Staged<'r> {
-        let Self { rules, ref learned, scale } = *self;
+        let Self { rules, learned, scale } = *self;
         let ab_test = ab_test::assign(lead, kept, rules);
         let script_promotion = script_promotion::choose(&ab_test, rules, learned);
         let deal_packet = deal_packet::prepare(lead, rules);

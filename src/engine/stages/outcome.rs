@@ -37,7 +37,7 @@ impl Outcome {
 pub fn evaluate(lead: &Lead<'_>, rules: &Rules, learned: &Learned) -> Outcome {
     let probability = rules.outcome.prior;
     let base_rate = learned.base_rate();
-    let (have, need) = (learned.mature, rules.outcome.min_trials);
+    let (have, need) = (learned.resolved, rules.outcome.min_trials);
     Outcome {
         probability,
         basis: Basis::Prior,

@@ -30,7 +30,7 @@ pub fn choose<'r>(ab_test: &AbTest<'r>, rules: &'r Rules, learned: &Learned) -> 
         None if rules.scripts.is_empty() => Unknown::Because("no scripts configured"),
         None => Unknown::Because("no variant names a script and no channel has a primary"),
         Some(script) if script.status == ScriptStatus::Primary => Unknown::Because("the primary is the baseline and has no score"),
-        Some(_) => Unknown::Outcomes { have: learned.mature, need: rules.outcome.min_trials },
+        Some(_) => Unknown::Outcomes { have: learned.resolved, need: rules.outcome.min_trials },
     };
     ScriptPromotion { script, score: None, reason: Some(reason) }
 }
