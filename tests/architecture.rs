@@ -21,6 +21,7 @@ const FLOORS: &[&[&str]] = &[
 /// What a room may use of its own floor, and why.
 const BESIDE: &[(&str, &str, &str)] = &[
     ("store", "journal", "the outbox holds journal lines until they are published"),
+    ("store", "learning", "the history that lessons are made of, and the state that they leave"),
     ("progress", "journal", "what is shown of a running daemon includes its last reports and alerts"),
     ("render", "journal", "receipts and tables are made of report records"),
 ];

@@ -3,6 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::{Group, Result, Store};
+use crate::engine::decimal::Decimal;
 use crate::engine::rules::{Experiment, Rules};
 use crate::engine::stages::ab_test::Arm;
 
@@ -67,6 +68,15 @@ impl Store {
         Ok(())
     }
 
+    /// Every version of every experiment: its row, name, version, and variants with their shares of the weights.
+    pub(super) fn all_experiments(&self) -> Result<Vec<(u32, String, u32, Vec<(String, f64)>)>> {
+        self.run(|connection| {
+            let mut statement = connection.prepare("SELECT id, name, version, variants FROM experiments ORDER BY id")?;
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, shares(&row.get::<_, String>(3)?))))?;
+            rows.collect()
+        })
+    }
+
     /// The row of a version of an experiment.
     pub(super) fn experiment_row(&self, name: &str, version: u32) -> Result<Option<i64>> {
         self.run(|connection| {
@@ -93,6 +103,12 @@ impl Store {
     }
 }
 
+/// The arms packed in a lead's row: the experiment's row, the index of the variant, and the job that gave it, which is that of
+/// the lead's first row unless it says otherwise.
+pub(super) fn given(packed: &[u8], first_job: i64) -> impl Iterator<Item = (u32, u32, i64)> + '_ {
+    packed.chunks_exact(8).map(move |pair| (word(&pair[..4]), word(&pair[4..]), first_job))
+}
+
 /// Packs one arm: the experiment's row and the index of the variant.
 pub(super) fn pack_arm(packed: &mut Vec<u8>, experiment: i64, variant: usize) {
     packed.extend_from_slice(&u32::try_from(experiment).unwrap_or(u32::MAX).to_le_bytes());
@@ -101,6 +117,18 @@ pub(super) fn pack_arm(packed: &mut Vec<u8>, experiment: i64, variant: usize) {
 
 fn word(bytes: &[u8]) -> u32 {
     bytes.iter().rev().fold(0, |word, byte| word << 8 | u32::from(*byte))
+}
+
+/// The variants of a version with their shares of the weights.
+#[allow(clippy::cast_precision_loss)] // weights are bounded
+fn shares(fingerprint: &str) -> Vec<(String, f64)> {
+    let read: serde_json::Value = serde_json::from_str(fingerprint).unwrap_or_default(); // nothing was ever written but JSON
+    let weight = |variant: &serde_json::Value| variant[1].as_str().and_then(|text| text.parse::<Decimal>().ok()).map_or(0, Decimal::micros);
+    let variants = read["variants"].as_array().map_or(&[][..], Vec::as_slice);
+    let sum: i128 = variants.iter().map(weight).sum();
+    let share =
+        |variant: &serde_json::Value| (variant[0].as_str().unwrap_or_default().to_owned(), weight(variant) as f64 / sum.max(1) as f64);
+    variants.iter().map(share).collect()
 }
 
 /// What makes a version: the salt, and each variant with its weight.

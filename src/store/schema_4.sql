@@ -51,3 +51,4 @@ CREATE TABLE stagings (
     UNIQUE (rules, learned)
 );
 ALTER TABLE leads ADD COLUMN staged INTEGER;
+CREATE INDEX jobs_learned ON jobs (learned) WHERE learned <> 0;

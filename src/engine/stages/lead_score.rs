@@ -140,8 +140,9 @@ fn row_quality(lead: &Lead<'_>, risks: Risks) -> f64 {
 }
 
 /// Whether the lead's hash falls into the share that is worked whatever its tier.
+#[must_use]
 #[allow(clippy::cast_precision_loss)] // 53 bits
-fn is_explored(lead: &Lead<'_>, rules: &ScoreRules) -> bool {
+pub fn is_explored(lead: &Lead<'_>, rules: &ScoreRules) -> bool {
     if rules.explore <= 0.0 {
         return false;
     }
