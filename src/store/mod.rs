@@ -10,6 +10,7 @@ pub mod history;
 pub mod jobs;
 pub mod layouts;
 pub mod leads;
+pub mod lessons;
 pub mod outbox;
 mod people;
 pub mod read;
