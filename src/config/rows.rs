@@ -10,6 +10,8 @@ use crate::engine::amount::{AmountRules, DecimalMark, read_amount};
 use crate::engine::decimal::Decimal;
 use crate::engine::headers::normalise;
 use crate::engine::lead::Field;
+use crate::engine::outcomes::dates::DateOrder;
+use crate::engine::outcomes::{OutcomeReading, Part, Verdict, word_key};
 use crate::engine::rules::{
     CloneRules, ColumnRules, Constraint, ConstraintRule, EmailRule, Experiment, Filter, Limits, OutcomeRules, PacketRules, QualityRules,
     Ranges, Rules, ScoreRules, ScoreWeights, Script, ScriptStatus, Variant,
@@ -20,7 +22,7 @@ use super::raw::{Node, listed, quoted};
 use super::section::{Findings, Section, read_decimal, texts_of};
 
 /// The tables that a source may override.
-pub(super) const ROW_TABLES: [&str; 8] = ["reading", "columns", "limits", "quality", "packet", "score", "model", "clone"];
+pub(super) const ROW_TABLES: [&str; 9] = ["reading", "columns", "outcomes", "limits", "quality", "packet", "score", "model", "clone"];
 
 /// What the experiments and scripts of the installation are, shared by all sources.
 #[derive(Debug, Clone)]
@@ -39,6 +41,7 @@ pub(super) fn read_rules(findings: &Findings, top: &Node, trials: &Trials, noted
     let all_columns = open("columns", &["required", "aliases", "defaults", "rules", "email", "phone_country", "decimal", "ranges"]);
     let reading = super::reading::read(&open("reading", &super::reading::KEYS), &default.reading);
     let columns = columns(findings, &all_columns, &default.columns);
+    let outcomes = outcomes(findings, &all_columns, &open("outcomes", &["won", "lost", "open", "dates"]));
     let limits =
         limits(&open("limits", &["record_bytes", "columns", "field_bytes", "rows", "file_bytes", "expansion_ratio"]), default.limits);
     let quality = quality(&open("quality", &["score_min", "duplicate_tolerance", "missing_fields_max", "warning_share"]), default.quality);
@@ -65,7 +68,7 @@ pub(super) fn read_rules(findings: &Findings, top: &Node, trials: &Trials, noted
     let score = score(findings, &open("score", &["value_low", "value_high", "tiers", "explore", "weights"]), noted, default.score);
     let Trials { experiments, scripts } = trials.clone();
     let mut rules =
-        Rules { version: String::new(), reading, columns, limits, experiments, scripts, packet, outcome, clone, score, quality };
+        Rules { version: String::new(), reading, columns, outcomes, limits, experiments, scripts, packet, outcome, clone, score, quality };
     rules.version = super::version::of(&rules);
     (rules, model)
 }
@@ -102,11 +105,11 @@ fn aliases(findings: &Findings, section: &Section<'_>) -> BTreeMap<Field, Vec<St
     let mut taken: BTreeMap<String, Field> = BTreeMap::new();
     let mut aliases = BTreeMap::new();
     for (name, node) in section.entries("aliases").into_iter().flatten() {
-        let Some(field) = findings.field(name, node) else { continue };
-        let Some(names) = texts_of(node.items()) else {
-            findings.mistake(node, "must be a list of column names", format!("write for example {name} = [\"E-Mail Privat\"]"));
-            continue;
-        };
+        if Part::from_name(name).is_some() {
+            continue; // read with the outcomes
+        }
+        let Some(field) = findings.field_or(name, node, &Part::ALL.map(Part::name)) else { continue };
+        let Some(names) = alias_names(findings, name, node) else { continue };
         for alias in &names {
             if let Some(other) = taken.insert(normalise(alias), field).filter(|other| *other != field) {
                 findings.mistake(node, format!("'{alias}' is also an alias of '{other}'"), "take it out of one of the two");
@@ -116,6 +119,43 @@ fn aliases(findings: &Findings, section: &Section<'_>) -> BTreeMap<Field, Vec<St
     }
     section.note_as_typed("aliases");
     aliases
+}
+
+/// The names under one alias.
+fn alias_names(findings: &Findings, name: &str, node: &Node) -> Option<Vec<String>> {
+    let names = texts_of(node.items());
+    if names.is_none() {
+        findings.mistake(node, "must be a list of column names", format!("write for example {name} = [\"E-Mail Privat\"]"));
+    }
+    names
+}
+
+/// How outcomes are read: the names of their columns stand among the other aliases.
+fn outcomes(findings: &Findings, columns: &Section<'_>, section: &Section<'_>) -> OutcomeReading {
+    let mut reading = OutcomeReading::default();
+    let mut taken: BTreeMap<String, Part> = BTreeMap::new();
+    for (name, node) in columns.entries("aliases").into_iter().flatten() {
+        let Some(part) = Part::from_name(name) else { continue };
+        let Some(names) = alias_names(findings, name, node) else { continue };
+        for alias in &names {
+            if let Some(other) = taken.insert(normalise(alias), part).filter(|other| *other != part) {
+                findings.mistake(node, format!("'{alias}' is also an alias of '{}'", other.name()), "take it out of one of the two");
+            }
+        }
+        reading.aliases.insert(part, names);
+    }
+    for (key, verdict, example) in
+        [("won", Verdict::Won, "Abgeschlossen"), ("lost", Verdict::Lost, "Kein Bedarf"), ("open", Verdict::Open, "Wiedervorlage")]
+    {
+        for word in section.texts(key, example) {
+            if let Some(other) = reading.words.insert(word_key(&word), verdict).filter(|other| *other != verdict) {
+                section.mistake(key, format!("'{word}' is also listed under '{}'", other.as_str()), "take it out of one of the two");
+            }
+        }
+    }
+    let orders = [("auto", None), ("day_first", Some(DateOrder::DayFirst)), ("month_first", Some(DateOrder::MonthFirst))];
+    reading.dates = section.choice("dates", &orders, None);
+    reading
 }
 
 fn defaults(findings: &Findings, section: &Section<'_>) -> BTreeMap<Field, String> {

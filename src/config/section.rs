@@ -52,10 +52,15 @@ impl Findings {
 
     /// The field of this name, or a mistake with the one that was probably meant.
     pub fn field(&self, name: &str, node: &Node) -> Option<Field> {
+        self.field_or(name, node, &[])
+    }
+
+    /// The same where other names may stand as well.
+    pub fn field_or(&self, name: &str, node: &Node, others: &[&'static str]) -> Option<Field> {
         let field = Field::from_name(name);
         if field.is_none() {
-            let names = Field::ALL.map(Field::name);
-            let meant = nearest(name, names).map(|near| format!("did you mean '{near}'? "));
+            let names = [&Field::ALL.map(Field::name)[..], others].concat();
+            let meant = nearest(name, names.iter().copied()).map(|near| format!("did you mean '{near}'? "));
             self.mistake(
                 node,
                 format!("unknown field '{name}'"),

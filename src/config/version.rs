@@ -9,6 +9,7 @@ use std::fmt::Write;
 use sha2::{Digest, Sha256};
 
 use crate::engine::lead::{Field, FieldSet};
+use crate::engine::outcomes::OutcomeReading;
 use crate::engine::rules::{
     CloneRules, ColumnRules, Constraint, ConstraintRule, Experiment, Limits, OutcomeRules, PacketRules, ReadingRules, Rules, ScoreRules,
     ScoreWeights, Script, Variant,
@@ -26,10 +27,11 @@ pub(super) fn of(rules: &Rules) -> String {
 /// Every setting on a line of its own, in a fixed order, texts quoted. Each part is taken apart in full, so that a new
 /// field does not compile until it is decided whether it belongs here.
 fn canonical(rules: &Rules) -> String {
-    let Rules { version: _, reading, columns, limits, experiments, scripts, packet, outcome, clone, score, quality: _ } = rules;
+    let Rules { version: _, reading, columns, outcomes, limits, experiments, scripts, packet, outcome, clone, score, quality: _ } = rules;
     let mut lines = vec![String::from("rules 2")];
     put_reading(&mut lines, reading);
     put_columns(&mut lines, columns);
+    put_outcomes(&mut lines, outcomes);
     let Limits { record_bytes, columns, field_bytes, rows, file_bytes, expansion_ratio } = limits;
     lines.push(format!("limits {record_bytes} {columns} {field_bytes} {rows} {file_bytes} {expansion_ratio}"));
     for experiment in experiments {
@@ -70,6 +72,15 @@ fn put_columns(lines: &mut Vec<String>, columns: &ColumnRules) {
             ConstraintRule::MaxLength(length) => format!("rule {column:?} max_length {length}"),
         });
     }
+}
+
+/// Without a setting of one's own there is no line: files taken before outcomes were read keep their version.
+fn put_outcomes(lines: &mut Vec<String>, outcomes: &OutcomeReading) {
+    let OutcomeReading { aliases, words, dates, kind: _ } = outcomes;
+    let aliases = aliases.iter().filter(|(_, names)| !names.is_empty());
+    lines.extend(aliases.map(|(part, names)| format!("alias of outcomes {} {names:?}", part.name())));
+    lines.extend(words.iter().map(|(word, verdict)| format!("outcome word {word:?} {}", verdict.as_str())));
+    lines.extend(dates.map(|order| format!("outcome dates {order:?}")));
 }
 
 fn put_experiment(lines: &mut Vec<String>, experiment: &Experiment) {

@@ -4,6 +4,8 @@
 //! taken it is noted what was repaired, guessed or doubtful about it. Wording of the issues as in the original system, so
 //! that people and scripts that knew it find the same sentences.
 
+mod outcome;
+
 use std::borrow::Cow;
 
 use super::amount::{self, Amount, AmountRules};
@@ -18,6 +20,7 @@ use super::phone::{self, Phone};
 use super::plan::{Plan, Target};
 use super::record::{Cells, Texts};
 use super::rules::{ConstraintRule, Rules};
+pub use outcome::{check_outcome, outcome_beside};
 
 /// One data record as the parser gave it.
 #[derive(Debug, Clone, Copy)]

@@ -12,6 +12,7 @@ use super::check::{self, RawRow};
 use super::lead::{IssueCode, Lead, LeadBatch, RowIssue};
 use super::learned::Learned;
 use super::notes::Notes;
+use super::outcomes::{OutcomeRow, PlanKind};
 use super::plan::Plan;
 use super::quality::RowTally;
 use super::record::Cells;
@@ -98,7 +99,9 @@ pub struct ChunkOutcome {
     pub lines: u64,
     /// Rows that passed, staged.
     pub leads: LeadBatch,
-    /// For a returning rejects file: where each lead came from, in step with `leads`.
+    /// Outcomes: of a list of them every row that passed, of a list of leads those that rows told beside their lead.
+    pub outcomes: Vec<OutcomeRow>,
+    /// For a returning rejects file: where each lead, or outcome of a list of them, came from, in step with them.
     pub origins: Vec<Option<RowOf>>,
     /// Rows that did not pass, rendered for the rejects file.
     pub rejects: RejectBatch,
@@ -250,14 +253,39 @@ impl Work<'_> {
         self.outcome.tally.formula_cells += formula_cells(record);
         let raw = RawRow { row: self.outcome.rows, line, record };
         self.issues.clear();
-        if check::check(&raw, self.context.plan, self.context.rules, &mut self.issues, &mut self.outcome.notes, &mut self.outcome.leads) {
-            self.stage();
-            if self.context.plan.reimport {
-                self.outcome.origins.push(origin);
-            }
-        } else {
+        let is_taken = match self.context.plan.kind {
+            PlanKind::Leads => self.take_lead(&raw),
+            PlanKind::Outcomes => self.take_outcome(&raw),
+        };
+        if !is_taken {
             self.reject(record, origin);
+        } else if self.context.plan.reimport {
+            self.outcome.origins.push(origin);
         }
+    }
+
+    /// A row of a list of leads; whether it was accepted.
+    fn take_lead(&mut self, raw: &RawRow<'_>) -> bool {
+        let Context { plan, rules, .. } = *self.context;
+        let outcome = &mut self.outcome;
+        if !check::check(raw, plan, rules, &mut self.issues, &mut outcome.notes, &mut outcome.leads) {
+            return false;
+        }
+        if plan.outcome.is_some() {
+            let person = outcome.leads.lead_id(outcome.leads.len() - 1);
+            outcome.outcomes.extend(check::outcome_beside(raw, plan, rules, person, &mut outcome.notes));
+        }
+        self.stage();
+        true
+    }
+
+    /// A row of a list of outcomes; whether it was accepted.
+    fn take_outcome(&mut self, raw: &RawRow<'_>) -> bool {
+        let Context { plan, rules, .. } = *self.context;
+        let Some(outcome) = check::check_outcome(raw, plan, rules, &mut self.issues) else { return false };
+        self.outcome.outcomes.push(outcome);
+        self.outcome.tally.valid += 1;
+        true
     }
 
     /// Takes the lead just accepted through the six stages.

@@ -138,6 +138,9 @@ fn advice_on(code: IssueCode, share: f64) -> String {
         IssueCode::TooFewFields => "The line is torn or split: join it with the next one, or fill in the missing cells",
         IssueCode::FieldTooLong => "Shorten the cell, or raise the limit under [limits]",
         IssueCode::InvalidEncoding => "Save the file as CSV UTF-8",
+        IssueCode::InvalidOutcome => "Write won, lost or open, or add your own word to a list under [outcomes]",
+        IssueCode::InvalidDate => "Write the date as 2024-05-01, or set dates under [outcomes]",
+        IssueCode::InvalidLeadId => "Write the lead_id as `valhalla leads` shows it, or the e-mail instead",
         IssueCode::OneOf | IssueCode::Matches | IssueCode::Min | IssueCode::Max | IssueCode::MaxLength => {
             "The cell breaks a rule that is configured for this column under [columns]"
         }
@@ -172,6 +175,13 @@ fn advice_of_note(code: NoteCode) -> &'static str {
         }
         NoteCode::ValueRange => "The value is a range; which end counts is set by ranges under [columns]",
         NoteCode::ValueInWords => "The amount was taken out of the words around it",
+        NoteCode::OutcomeUnknown => {
+            "These words for how it went are not known: the leads were taken without an outcome. Add the words under [outcomes]"
+        }
+        NoteCode::OutcomeDateUnknown => {
+            "These dates of outcomes cannot be read or lie ahead: the outcomes count from the day the file came. Write dates as 2024-05-01"
+        }
+        NoteCode::OutcomeAmountUnknown => "What these outcomes brought or cost is no number: they were taken without it",
     }
 }
 

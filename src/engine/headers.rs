@@ -10,6 +10,7 @@ mod profile;
 mod reading;
 
 use super::lead::Field;
+use super::outcomes::Part;
 use super::rules::ColumnRules;
 pub use profile::{ColumnProfile, Kind};
 
@@ -34,6 +35,8 @@ pub struct ColumnUse {
     pub safe_name: String,
     /// The field it is, or is part of; `None` for an extra column.
     pub maps_to: Option<Field>,
+    /// What it says about an outcome; in a list of leads it is kept under `extra` all the same.
+    pub part: Option<Part>,
     /// The reason, in a few words.
     pub why: String,
 }
@@ -83,6 +86,8 @@ pub enum Doubt {
     Ambiguous,
     /// A header stands more than once.
     Duplicate,
+    /// Day or month may come first.
+    Dates,
 }
 
 impl Doubt {
@@ -96,6 +101,7 @@ impl Doubt {
             Self::Empty => "empty_column",
             Self::Ambiguous => "ambiguous",
             Self::Duplicate => "duplicate_header",
+            Self::Dates => "dates_ambiguous",
         }
     }
 }
@@ -109,6 +115,14 @@ pub struct MissingColumns {
     pub near: String,
     /// What to do.
     pub remedy: &'static str,
+}
+
+impl ColumnUse {
+    /// The name of what it is read as, as reports tell it.
+    #[must_use]
+    pub fn read_as(&self) -> Option<&'static str> {
+        self.maps_to.map(Field::name).or(self.part.map(Part::name))
+    }
 }
 
 impl Mapping {

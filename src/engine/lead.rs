@@ -157,6 +157,12 @@ pub enum IssueCode {
     FieldTooLong,
     /// Bytes that are not text in the file's encoding.
     InvalidEncoding,
+    /// A word for how it went that is not known.
+    InvalidOutcome,
+    /// No date can be read.
+    InvalidDate,
+    /// Not one of our ids.
+    InvalidLeadId,
     /// Configured rule: not one of the listed values.
     OneOf,
     /// Configured rule: does not match the pattern.
@@ -171,7 +177,7 @@ pub enum IssueCode {
 
 impl IssueCode {
     /// Every code, in the order of the table in the guide.
-    pub const ALL: [IssueCode; 14] = [
+    pub const ALL: [IssueCode; 17] = [
         Self::MissingField,
         Self::InvalidEmail,
         Self::ValueNotNumeric,
@@ -181,6 +187,9 @@ impl IssueCode {
         Self::TooFewFields,
         Self::FieldTooLong,
         Self::InvalidEncoding,
+        Self::InvalidOutcome,
+        Self::InvalidDate,
+        Self::InvalidLeadId,
         Self::OneOf,
         Self::Matches,
         Self::Min,
@@ -201,6 +210,9 @@ impl IssueCode {
             Self::TooFewFields => "too_few_fields",
             Self::FieldTooLong => "field_too_long",
             Self::InvalidEncoding => "invalid_encoding",
+            Self::InvalidOutcome => "invalid_outcome",
+            Self::InvalidDate => "invalid_date",
+            Self::InvalidLeadId => "invalid_lead_id",
             Self::OneOf => "one_of",
             Self::Matches => "matches",
             Self::Min => "min",

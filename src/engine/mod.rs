@@ -28,6 +28,7 @@ pub mod lead;
 pub mod learned;
 pub mod mojibake;
 pub mod notes;
+pub mod outcomes;
 pub mod phone;
 pub mod plan;
 pub mod quality;

@@ -37,6 +37,12 @@ pub enum NoteCode {
     ValueRange,
     /// Words stood around the amount.
     ValueInWords,
+    /// A word for how it went that is not known: the lead is taken without an outcome.
+    OutcomeUnknown,
+    /// The date of an outcome cannot be read, or lies ahead: the outcome is taken without it.
+    OutcomeDateUnknown,
+    /// What an outcome brought or cost is no number: the outcome is taken without it.
+    OutcomeAmountUnknown,
 }
 
 impl NoteCode {
@@ -59,6 +65,9 @@ impl NoteCode {
             Self::ValueAmbiguous => "value_ambiguous",
             Self::ValueRange => "value_range",
             Self::ValueInWords => "value_in_words",
+            Self::OutcomeUnknown => "outcome_not_understood",
+            Self::OutcomeDateUnknown => "outcome_date_not_understood",
+            Self::OutcomeAmountUnknown => "outcome_amount_not_understood",
         }
     }
 
@@ -89,6 +98,9 @@ impl NoteCode {
             Self::ValueAmbiguous => "the separator in the number can mean thousands or decimals; thousands was taken",
             Self::ValueRange => "the value is a range",
             Self::ValueInWords => "the number was taken out of the words around it",
+            Self::OutcomeUnknown => "the word for how it went is not known; the lead was taken without an outcome",
+            Self::OutcomeDateUnknown => "the date of the outcome cannot be read or lies ahead; the outcome was taken without it",
+            Self::OutcomeAmountUnknown => "the amount of the outcome is no number; the outcome was taken without it",
         }
     }
 }

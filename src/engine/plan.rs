@@ -11,6 +11,7 @@ use super::drift::{AS_BEFORE, KnownLayout};
 use super::file_error::FileError;
 use super::headers::{self, ColumnProfile, FieldFrom, Mapping};
 use super::lead::Field;
+use super::outcomes::{self, OutcomeColumns, PlanKind, Recognised};
 use super::record::Cells;
 use super::records::{Found, Records};
 use super::rules::{HeaderRule, QuoteRule, ReadingRules, Rules};
@@ -96,6 +97,10 @@ pub struct Plan {
     pub header: Vec<String>,
     /// Which column is which field.
     pub mapping: Mapping,
+    /// What kind of rows it has.
+    pub kind: PlanKind,
+    /// Where it tells outcomes, if it does; always in a list of them.
+    pub outcome: Option<OutcomeColumns>,
     /// The decimal mark of the value column.
     pub decimal_mark: DecimalMark,
     /// Fewer cells than the header that most rows have: this file's habit, not a fault.
@@ -146,19 +151,50 @@ pub fn decide(head: Head<'_>, rules: &Rules, default_source: &str, known: Option
             (header, mapping)
         }
     };
-    require_columns(&header, &mapping, &profiles, rules, &layout)?;
+    let mut mapping = mapping;
+    let recognised = layout.has_header().then(|| outcomes::recognise(&header, &mapping, &sample.records, rules)).flatten();
+    let (kind, outcome) = recognised.map_or((PlanKind::Leads, None), |found| apply(found, &mut mapping));
+    if kind == PlanKind::Leads {
+        require_columns(&header, &mapping, &profiles, rules, &layout)?;
+    }
     let value = sample.evidence(mapping.from(Field::Value));
     let decided = value.decide();
     Ok(Plan {
         decimal_mark: if rules.columns.decimal_mark == DecimalMark::Unknown { decided } else { rules.columns.decimal_mark },
         habitual_width: sample.habitual_width(header.len()).filter(|_| !reimport),
         default_source: default_source.to_owned(),
-        constraints: resolve_constraints(&header, &mapping, rules),
+        constraints: if kind == PlanKind::Leads { resolve_constraints(&header, &mapping, rules) } else { Vec::new() },
         layout,
         header,
         mapping,
+        kind,
+        outcome,
         reimport,
     })
+}
+
+/// Puts into the mapping what is read as outcomes. In a list of them only the e-mail is a field, and nothing is kept as extra.
+fn apply(found: Recognised, mapping: &mut Mapping) -> (PlanKind, Option<OutcomeColumns>) {
+    let Recognised { kind, columns, uses, warnings } = found;
+    if kind == PlanKind::Outcomes {
+        for field in Field::ALL.into_iter().filter(|field| *field != Field::Email) {
+            mapping.fields[field as usize] = FieldFrom::Nowhere;
+        }
+        for column in mapping.columns.iter_mut().filter(|column| column.maps_to != Some(Field::Email)) {
+            (column.maps_to, column.why) = (None, "not part of an outcome: left in the file".to_owned());
+        }
+        mapping.warnings.retain(|warning| warning.field.is_none_or(|field| field == Field::Email));
+        (mapping.extra, mapping.extra_names, mapping.other_emails) = (Vec::new(), Vec::new(), None);
+    }
+    for (at, part, why) in uses {
+        let column = &mut mapping.columns[at];
+        column.part = Some(part);
+        if column.maps_to.is_none() {
+            column.why = why;
+        }
+    }
+    mapping.warnings.extend(warnings);
+    (kind, Some(columns))
 }
 
 /// Maps a header. One of several lines is also tried without the names of groups above (`Contact` over `First name`), and the

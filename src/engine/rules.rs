@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::amount::DecimalMark;
 use super::decimal::Decimal;
 use super::lead::{Field, FieldSet, Lead};
+use super::outcomes::OutcomeReading;
 
 /// Everything one source's rows are held against.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub struct Rules {
     pub reading: ReadingRules,
     /// Columns: what is required, called how, and held to what.
     pub columns: ColumnRules,
+    /// How outcomes are read.
+    pub outcomes: OutcomeReading,
     /// Bounds enforced before a row is parsed.
     pub limits: Limits,
     /// Stage 1.
@@ -429,6 +432,7 @@ impl Default for Rules {
                 decimal_mark: DecimalMark::Unknown,
                 ranges: Ranges::Low,
             },
+            outcomes: OutcomeReading::default(),
             limits: Limits::default(),
             experiments: Vec::new(),
             scripts: Vec::new(),

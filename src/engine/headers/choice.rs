@@ -611,6 +611,7 @@ impl<'a> Choice<'a> {
                 name: self.names[at].clone(),
                 safe_name: self.safe[at].clone(),
                 maps_to: self.uses[at].as_ref().map(|(field, _)| *field),
+                part: None,
                 why: self.uses[at].as_ref().map_or_else(|| self.why_extra(at), |(_, why)| why.clone()),
             })
             .collect();
