@@ -45,6 +45,7 @@ use crate::engine::chunk::{Context, Render};
 use crate::engine::drift::{self, KnownLayout};
 use crate::engine::file_error::FileError;
 use crate::engine::learned::Learned;
+use crate::engine::outcomes::PlanKind;
 use crate::engine::plan::{self, Plan};
 use crate::engine::rules::Rules;
 use crate::inbox::{self, Claim, Drop, DropKind, Layout, Output, Spool, SpoolError, display_name, path_text};
@@ -489,7 +490,7 @@ impl Ingest {
             begun.rules.clone_from(&rules.version);
             decided = plan::decide(file.head(), &rules, &parent.source, None).or(decided);
             if let Ok(plan) = &mut decided {
-                plan.decimal_mark = returned.as_before.decimal_mark.unwrap_or(plan.decimal_mark);
+                returned.as_before.settle(plan);
             }
         }
         begun.parent = job.replays.or(returned.parent.as_ref().map(|parent| parent.job_id));
@@ -500,6 +501,11 @@ impl Ingest {
                 require_unchanged(&file)?;
                 return Ok(self.fail(group, &begun, &error, None)?);
             }
+        };
+
+        begun.kind = match plan.kind {
+            PlanKind::Leads => Kind::Leads,
+            PlanKind::Outcomes => Kind::Outcomes,
         };
 
         // A file can only be a duplicate of one that has its length: most are never read twice.
@@ -536,7 +542,7 @@ impl Ingest {
             ingested_at: &ingested_at,
             parents: &parents,
             issues_kept: tally::LISTED,
-            render: self.renderer(job),
+            render: self.renderer(job).filter(|_| plan.kind == PlanKind::Leads),
         };
         let mut committer = Committer::begin(self, group, &begun, seq, &context)?;
         let chunk_bytes = if context.render.is_some() { stream::RENDERED_CHUNK_BYTES } else { stream::CHUNK_BYTES };
@@ -600,18 +606,20 @@ impl Ingest {
         report.issues = tally.issues_told(plan);
         report.systematic = file.left_aside().iter().map(|note| tally::left_aside(note)).collect();
         report.systematic.extend(tally.systematic(plan));
-        let drifts = known.map(|known| drift::drift(known, plan)).unwrap_or_default();
+        let is_of_leads = plan.kind == PlanKind::Leads; // lists of leads and of their outcomes may come into one folder
+        let drifts = known.filter(|_| is_of_leads).map(|known| drift::drift(known, plan)).unwrap_or_default();
         report.systematic.extend(drifting::told(&drifts));
         report.quality = tally.quality(plan, self.config.store.leads);
-        report.stages = tally.stages(rules, &self.learned);
+        report.stages = tally.stages(plan.kind, rules, &self.learned);
         report.tiers = tally.tiers();
         report.value = tally.value();
+        report.outcomes = tally.outcomes();
         let is_unchanged = returned.is_unchanged(rows, tally.rejects_digest);
         if is_unchanged {
             report.reason = Some("nothing was changed in this rejects file: no row of it can be taken yet".to_owned());
         }
         tally.facts.returned = returned.told(&self.store, is_unchanged)?;
-        tally.facts.decimal_comma = reimport::decimal_comma(plan.decimal_mark);
+        (tally.facts.decimal_comma, tally.facts.month_first) = reimport::number_habits(plan);
         let rejects = rejects.filter(|_| !is_unchanged && !job.dry_run);
         if rejects.is_none() {
             self.spool.clear_output(&job.claim, Output::Rejects)?;
@@ -622,7 +630,7 @@ impl Ingest {
         }
         let mut alerts = file_alerts(&report, &tally, rules, plan.reimport);
         alerts.extend(drifting::raised(&drifts));
-        if report.fate == Fate::Processed {
+        if report.fate == Fate::Processed && is_of_leads {
             drifting::remember(group, job, plan)?;
         }
         let record =
@@ -889,6 +897,7 @@ struct Begun<'j> {
     bytes: u64,
     /// The file as it is at opening.
     look: Option<Look>,
+    kind: Kind,
     sha256: Option<[u8; 32]>,
     started_at_ms: i64,
     stopwatch: Stopwatch,
@@ -903,6 +912,7 @@ impl<'j> Begun<'j> {
             rules: String::new(),
             bytes: 0,
             look: job.path.symlink_metadata().ok().map(|metadata| look_of(&metadata)),
+            kind: Kind::Leads,
             sha256: None,
             started_at_ms: job.then_ms.unwrap_or_else(clock::now_ms),
             stopwatch: Stopwatch::start(),
@@ -910,7 +920,7 @@ impl<'j> Begun<'j> {
     }
 
     fn report(&self, fate: Fate) -> Report {
-        let mut report = Report::unread(&self.job.job_id.to_string(), &self.job.file, &self.source, Kind::Leads, fate);
+        let mut report = Report::unread(&self.job.job_id.to_string(), &self.job.file, &self.source, self.kind, fate);
         report.parent_job = self.parent.map(|parent| parent.to_string());
         report.dry_run = self.job.dry_run;
         report.started_at = clock::rfc3339(self.started_at_ms);

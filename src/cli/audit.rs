@@ -14,6 +14,7 @@ use super::{Exit, Global, Outcome, Trouble, print_json};
 use crate::beneath::OpenFolder;
 use crate::config::Config;
 use crate::ingest::archived_place;
+use crate::journal::report::Kind;
 use crate::journal::{self, Journal, Report, hex};
 use crate::reading::sha256_of;
 use crate::render::console::{self, thousands};
@@ -49,6 +50,14 @@ struct Finding {
     file: String,
     verdict: Verdict,
     why: Vec<String>,
+}
+
+/// What the store holds of one job.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    /// First rows of people, and later ones.
+    leads: (u64, u64),
+    outcomes: u64,
 }
 
 /// Findings listed; all are counted.
@@ -151,10 +160,17 @@ fn prove(config: &Config, store: &Store, proof: &mut Proof) -> Result<Value, Tro
         Err(_) if is_damaged => store.rows_held_readable(), // the faults are told already
         Err(error) => return Err(error.into()),
     };
+    let outcomes = match store.outcomes_held() {
+        Ok(held) => held,
+        Err(_) if is_damaged => HashMap::new(), // what is lost shows as missing
+        Err(error) => return Err(error.into()),
+    };
     let mut lines = report_lines(config)?;
     let mut examine_one = |job: PastJob| {
         if job.done {
-            let finding = examine(config, &job, &mut lines, by_job.get(&job.seq).copied().unwrap_or_default());
+            let leads = by_job.get(&job.seq).copied().unwrap_or_default();
+            let held = Held { leads, outcomes: outcomes.get(&job.seq).copied().unwrap_or_default() };
+            let finding = examine(config, &job, &mut lines, held);
             proof.add(finding);
         } else {
             proof.in_progress += 1;
@@ -225,7 +241,7 @@ fn report_lines(config: &Config) -> Result<HashMap<String, (u32, [u8; 32])>, Tro
 }
 
 /// Holds one job's record against its journal line, the leads in the store and the archived original.
-fn examine(config: &Config, job: &PastJob, lines: &mut HashMap<String, (u32, [u8; 32])>, held: (u64, u64)) -> Finding {
+fn examine(config: &Config, job: &PastJob, lines: &mut HashMap<String, (u32, [u8; 32])>, held: Held) -> Finding {
     let job_id = job.job_id.to_string();
     let (mut why, mut by_record) = (Vec::new(), None);
     let report: Option<Report> = serde_json::from_str(&job.report).ok();
@@ -243,7 +259,13 @@ fn examine(config: &Config, job: &PastJob, lines: &mut HashMap<String, (u32, [u8
     if !rows.conserved() {
         why.push(format!("its rows do not add up: {rows:?}"));
     }
-    let expected = if report.dry_run { (0, 0) } else { (rows.accepted_new, rows.accepted_updated) };
+    let has_leads = !report.dry_run && report.kind == Kind::Leads;
+    let expected = if has_leads { (rows.accepted_new, rows.accepted_updated) } else { (0, 0) };
+    let outcomes = if report.dry_run { 0 } else { report.outcomes.taken() };
+    if held.outcomes != outcomes {
+        why.push(format!("the store holds {} outcomes of it, its report says {outcomes}", held.outcomes));
+    }
+    let held = held.leads;
     if job.leads_kept && held != expected {
         why.push(format!("the store holds {held:?} rows of it (new, known), its report says {expected:?}"));
     }

@@ -73,6 +73,7 @@ fn look(config: &Config) -> Result<Value, Trouble> {
         "rows": { "total": totals.rows, "accepted_new": totals.accepted_new, "accepted_updated": totals.accepted_updated,
                   "duplicates_in_file": totals.duplicates, "rejected": totals.rejected },
         "leads": totals.leads,
+        "outcomes": { "total": totals.outcomes, "waiting": totals.outcomes_waiting },
     });
     Ok(status)
 }
@@ -132,5 +133,7 @@ fn page(status: &Value) -> String {
         count(&rows["duplicates_in_file"]),
         count(&rows["rejected"])
     );
-    page + &format!("leads     {}\n", count(&status["totals"]["leads"]))
+    let outcomes = &status["totals"]["outcomes"];
+    let waiting = if outcomes["waiting"] == 0 { String::new() } else { format!(", {} wait for their leads", count(&outcomes["waiting"])) };
+    page + &format!("leads     {}\noutcomes  {}{waiting}\n", count(&status["totals"]["leads"]), count(&outcomes["total"]))
 }

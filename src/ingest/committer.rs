@@ -11,12 +11,15 @@ use super::{Begun, Fatal, Ingest, Job};
 use crate::config::LeadsFile;
 use crate::engine::chunk::{ChunkOutcome, Context};
 use crate::engine::file_error::FileError;
+use crate::engine::notes::{NoteCode, Notes};
+use crate::engine::outcomes::{OutcomeRow, Part, PlanKind};
 use crate::engine::rejects::{self, Origin, RowOf, row_digest};
 use crate::inbox::Output;
 use crate::render::lead_json;
 use crate::store::Group;
 use crate::store::jobs::RowList;
 use crate::store::leads::{LeadWriter, Taken};
+use crate::store::outcomes::{Noted, OutcomeWriter};
 
 /// The one place where outcomes become rows in the store and lines in the rejects file, in the order of the file.
 pub(super) struct Committer<'c> {
@@ -26,6 +29,7 @@ pub(super) struct Committer<'c> {
     seq: i64,
     context: &'c Context<'c>,
     writer: Option<LeadWriter<'c>>,
+    outcomes: Option<OutcomeWriter<'c>>,
     rejects: Option<(BufWriter<std::fs::File>, Sha256)>,
     leads_file: Option<BufWriter<std::fs::File>>,
     pub tally: Tally,
@@ -70,11 +74,12 @@ impl<'c> Committer<'c> {
         context: &'c Context<'c>,
     ) -> Result<Self, Fatal> {
         let names = &context.plan.mapping.extra_names;
-        let writer = if ingest.config.store.leads {
+        let writer = if ingest.config.store.leads && context.plan.kind == PlanKind::Leads {
             Some(group.lead_writer(seq, begun.bytes / ROW_BYTES, names, context.rules, context.learned)?)
         } else {
             None
         };
+        let outcomes = context.plan.outcome.as_ref().map(|_| group.outcome_writer(seq, begun.started_at_ms)).transpose()?;
         let leads_file = match context.render {
             Some(_) => Some(ingest.create_leads_file(begun.job, names)?),
             None => None,
@@ -86,6 +91,7 @@ impl<'c> Committer<'c> {
             seq,
             context,
             writer,
+            outcomes,
             rejects: None,
             leads_file,
             tally: Tally::new(context.plan),
@@ -95,7 +101,7 @@ impl<'c> Committer<'c> {
     }
 
     /// Takes one chunk's outcome in.
-    pub(super) fn take(&mut self, outcome: ChunkOutcome) -> Result<(), TakeError> {
+    pub(super) fn take(&mut self, mut outcome: ChunkOutcome) -> Result<(), TakeError> {
         let limit = self.context.rules.limits.rows;
         if self.tally.rows + outcome.rows > limit {
             return Err(TakeError::File(FileError::new(
@@ -105,7 +111,10 @@ impl<'c> Committer<'c> {
             )));
         }
         self.write_rejects(&outcome.rejects)?;
-        self.take_leads(&outcome)?;
+        match self.context.plan.kind {
+            PlanKind::Leads => self.take_leads(&mut outcome)?,
+            PlanKind::Outcomes => self.take_outcomes(&mut outcome)?,
+        }
         self.tally.notes.merge(outcome.notes, self.tally.rows, self.tally.lines);
         self.tally.lines_beyond += outcome.lines_beyond;
         self.tally.checked.merge(&outcome.tally);
@@ -117,7 +126,8 @@ impl<'c> Committer<'c> {
     }
 
     /// Each accepted row into the store, and, unless it repeats a person, into the leads file.
-    pub(super) fn take_leads(&mut self, outcome: &ChunkOutcome) -> Result<(), TakeError> {
+    fn take_leads(&mut self, outcome: &mut ChunkOutcome) -> Result<(), TakeError> {
+        let mut beside = std::mem::take(&mut outcome.outcomes).into_iter().peekable();
         if let Some(writer) = &mut self.writer {
             writer.foresee((0..outcome.leads.len()).map(|index| outcome.leads.lead_id(index)));
         }
@@ -131,6 +141,12 @@ impl<'c> Committer<'c> {
                 None => (Taken::New, mark), // without a store for leads, duplicates are not known
             };
             self.tally.add(&lead, taken, mark);
+            let told = beside.next_if(|told| told.row + self.tally.rows == lead.row);
+            if let Some(told) = told.filter(|_| taken != Taken::Duplicate) {
+                let is_waiting = self.writer.is_none(); // a lead that is not kept is none
+                let told = self.dated(told, &mut outcome.notes);
+                self.add_outcome(&told, lead.row, is_waiting)?;
+            }
             if let Some(Some(origin)) = outcome.origins.get(index) {
                 self.resolve(*origin)?;
             }
@@ -145,6 +161,44 @@ impl<'c> Committer<'c> {
             }
         }
         Ok(())
+    }
+
+    /// Each accepted row of a list of outcomes into the store, unless it repeats one from above.
+    fn take_outcomes(&mut self, outcome: &mut ChunkOutcome) -> Result<(), TakeError> {
+        for (index, told) in std::mem::take(&mut outcome.outcomes).into_iter().enumerate() {
+            let told = self.dated(told, &mut outcome.notes);
+            let row = told.row + self.tally.rows;
+            let writer = self.outcomes.as_mut().expect("a list of outcomes has columns of them");
+            let (noted, is_waiting) = writer.take(&told, row)?;
+            self.tally.add_row_of_outcomes(row, noted);
+            if noted != Noted::Repeated {
+                self.tally.add_outcome(told.verdict, is_waiting);
+            }
+            if let Some(Some(origin)) = outcome.origins.get(index) {
+                self.resolve(*origin)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_outcome(&mut self, told: &OutcomeRow, row: u64, is_waiting: bool) -> Result<(), TakeError> {
+        if let Some(writer) = &mut self.outcomes {
+            writer.add(told, row, is_waiting)?;
+            self.tally.add_outcome(told.verdict, is_waiting);
+        }
+        Ok(())
+    }
+
+    /// An outcome without its date where that lies ahead: a planned one, or a slip, must not outlast what really comes.
+    fn dated(&self, told: OutcomeRow, notes: &mut Notes) -> OutcomeRow {
+        let is_ahead = |at_ms| self.outcomes.as_ref().is_some_and(|writer| writer.is_ahead(at_ms));
+        if !told.at_ms.is_some_and(is_ahead) {
+            return told;
+        }
+        let plan = self.context.plan;
+        let column = plan.outcome.as_ref().and_then(|columns| columns.column(Part::Date)).map_or("", |at| &plan.mapping.columns[at].name);
+        notes.add((told.row, told.line), column, NoteCode::OutcomeDateUnknown, || "The date of this outcome lies ahead".to_owned());
+        OutcomeRow { at_ms: None, ..told }
     }
 
     /// A row that had been rejected came back and was taken. A row that its job never rejected resolves nothing.
@@ -193,6 +247,12 @@ impl<'c> Committer<'c> {
 
     pub(super) fn finish(mut self) -> Result<TakenIn, Fatal> {
         if let Some(writer) = self.writer.take() {
+            self.tally.facts.joined = writer.finish()?;
+            if self.tally.facts.joined > 0 {
+                self.group.note_lesson(self.seq)?;
+            }
+        }
+        if let Some(writer) = self.outcomes.take() {
             writer.finish()?;
         }
         let machine = |source| Fatal::Machine { what: "writing a job's outputs".to_owned(), source };

@@ -7,7 +7,7 @@ use crate::config::{LeadsFile, Receipts};
 use crate::engine::file_error::FileError;
 use crate::inbox::{Folder, LeadsFormat, Move, Names, Output, Place, Source, Wants};
 use crate::journal::Report;
-use crate::journal::report::Fate;
+use crate::journal::report::{Fate, Kind};
 use crate::render::receipt::{self, Facts};
 
 /// One rename, as text.
@@ -120,7 +120,7 @@ pub(super) fn wants(report: &Report, stays: bool, has_rejects: bool, output: cra
         receipt: !failed && (problem || output.receipts == Receipts::Always),
         error: failed,
         rejects: has_rejects,
-        leads: leads.filter(|_| report.fate == Fate::Processed),
+        leads: leads.filter(|_| report.fate == Fate::Processed && report.kind == Kind::Leads),
         dry_run_note: false,
     }
 }

@@ -5,12 +5,14 @@ use uuid::Uuid;
 use crate::engine::amount::DecimalMark;
 use crate::engine::chunk::Parents;
 use crate::engine::lead::Field;
-use crate::engine::plan::{self, Head};
+use crate::engine::outcomes::dates::DateOrder;
+use crate::engine::outcomes::{Part, PlanKind};
+use crate::engine::plan::{self, Head, Plan};
 use crate::engine::record::Cells;
 use crate::engine::records::Records;
 use crate::engine::rules::Rules;
 use crate::journal::Report;
-use crate::journal::report::{Column, Rows};
+use crate::journal::report::{Column, Kind, Rows};
 use crate::render::receipt::{self, Facts};
 use crate::store::jobs::Earlier;
 use crate::store::{Result, Store};
@@ -35,7 +37,11 @@ pub(super) struct Returned {
 pub(super) struct AsBefore {
     /// The headers of each field's columns as they come back.
     fields: Vec<(Field, Vec<String>)>,
-    pub decimal_mark: Option<DecimalMark>,
+    decimal_mark: Option<DecimalMark>,
+    /// What kind of rows they were, and the headers of the columns of outcomes.
+    kind: Option<PlanKind>,
+    parts: Vec<(Part, String)>,
+    dates: Option<DateOrder>,
 }
 
 /// What columns are called of a file without a header.
@@ -46,7 +52,9 @@ impl AsBefore {
     fn find(store: &Store, parent: Uuid, header: &[String]) -> Result<Self> {
         let Some((facts, report)) = store.told_of(parent)? else { return Ok(Self::default()) };
         let facts: Facts = serde_json::from_str(&facts).unwrap_or_default();
-        let columns = serde_json::from_str::<Report>(&report).map(|report| report.columns).unwrap_or_default();
+        let report = serde_json::from_str::<Report>(&report).ok();
+        let kind = report.as_ref().map(|report| if report.kind == Kind::Outcomes { PlanKind::Outcomes } else { PlanKind::Leads });
+        let columns = report.map(|report| report.columns).unwrap_or_default();
         let is_one = |name: &&String| header.iter().filter(|other| other == name).count() == 1;
         let as_returned = |(at, column): (usize, &Column)| {
             let in_place = header.get(at).filter(|_| header.len() == columns.len());
@@ -57,8 +65,11 @@ impl AsBefore {
             of_field.map(as_returned).collect::<Option<Vec<String>>>().filter(|names| !names.is_empty())
         };
         let fields = Field::ALL.into_iter().filter_map(|field| Some((field, names_of(field)?))).collect();
+        let part_of = |column: &Column| column.maps_to.as_deref().and_then(Part::from_name);
+        let parts = columns.iter().enumerate().filter_map(|column| Some((part_of(column.1)?, as_returned(column)?))).collect();
+        let dates = facts.month_first.map(|is_first| if is_first { DateOrder::MonthFirst } else { DateOrder::DayFirst });
         let decimal_mark = facts.decimal_comma.map(|is_comma| if is_comma { DecimalMark::Comma } else { DecimalMark::Point });
-        Ok(Self { fields, decimal_mark })
+        Ok(Self { fields, decimal_mark, kind, parts, dates })
     }
 
     /// The rules of the parent's source, with its columns as aliases before all others.
@@ -71,12 +82,31 @@ impl AsBefore {
                 rules.columns.joined.insert(*field, names.clone());
             } // else the names tell, also which comes first
         }
+        rules.outcomes.kind = self.kind;
+        for (part, name) in &self.parts {
+            rules.outcomes.aliases.entry(*part).or_default().insert(0, name.clone());
+        }
         rules
+    }
+
+    /// Settles what a plan cannot see in the few rows that came back.
+    pub fn settle(&self, plan: &mut Plan) {
+        plan.decimal_mark = self.decimal_mark.filter(|_| plan.kind == PlanKind::Leads).unwrap_or(plan.decimal_mark);
+        if let Some(outcome) = &mut plan.outcome {
+            outcome.dates = self.dates.unwrap_or(outcome.dates);
+            outcome.decimal_mark = self.decimal_mark.filter(|_| plan.kind == PlanKind::Outcomes).unwrap_or(outcome.decimal_mark);
+        }
     }
 }
 
-/// How a decimal mark is kept with a job.
-pub(super) fn decimal_comma(mark: DecimalMark) -> Option<bool> {
+/// What is kept with a job of how its numbers and dates are written.
+pub(super) fn number_habits(plan: &Plan) -> (Option<bool>, Option<bool>) {
+    let mark = plan.outcome.as_ref().filter(|_| plan.kind == PlanKind::Outcomes).map_or(plan.decimal_mark, |outcome| outcome.decimal_mark);
+    let dated = plan.outcome.as_ref().filter(|outcome| outcome.column(Part::Date).is_some());
+    (decimal_comma(mark), dated.map(|outcome| outcome.dates == DateOrder::MonthFirst))
+}
+
+fn decimal_comma(mark: DecimalMark) -> Option<bool> {
     match mark {
         DecimalMark::Unknown => None,
         DecimalMark::Point => Some(false),

@@ -6,16 +6,18 @@ use crate::engine::chunk::IssueCounts;
 use crate::engine::dialect::Dialect;
 use crate::engine::findings::{self, Finding, safe_column};
 use crate::engine::headers::FieldFrom;
-use crate::engine::lead::{Field, Lead, RowIssue, StageMark};
+use crate::engine::lead::{Field, IssueCode, Lead, RowIssue, StageMark};
 use crate::engine::learned::Learned;
-use crate::engine::notes::Notes;
+use crate::engine::notes::{NoteCode, Notes};
+use crate::engine::outcomes::{PlanKind, Verdict};
 use crate::engine::plan::Plan;
 use crate::engine::quality::{self, Counts, RowTally, ValueSummary};
 use crate::engine::rules::Rules;
 use crate::engine::stages::insufficient;
-use crate::journal::report::{self, Column, Digits, IssueRef, Issues, Quality, Rows, StageSummary, Stages, Systematic, Tiers};
+use crate::journal::report::{self, Column, Digits, IssueRef, Issues, Outcomes, Quality, Rows, StageSummary, Stages, Systematic, Tiers};
 use crate::render::receipt::{Facts, Problem};
 use crate::store::leads::Taken;
+use crate::store::outcomes::Noted;
 
 /// Issues, problems and duplicate rows that are listed one by one.
 pub(super) const LISTED: usize = 20;
@@ -59,6 +61,7 @@ pub(super) struct Tally {
     probability_ppm: u64,
     probabilities: u64,
     values: ValueSummary,
+    outcomes: Outcomes,
 }
 
 impl Tally {
@@ -97,6 +100,36 @@ impl Tally {
         if let Some(value) = lead.value {
             self.values.add(value);
         }
+    }
+
+    /// Counts one row of a list of outcomes with what it was.
+    pub fn add_row_of_outcomes(&mut self, row: u64, noted: Noted) {
+        match noted {
+            Noted::New => self.facts.new += 1,
+            Noted::Further => self.facts.known_changed += 1,
+            Noted::Repeated => {
+                self.duplicates += 1;
+                if self.facts.duplicate_rows.len() < LISTED {
+                    self.facts.duplicate_rows.push(row);
+                }
+            }
+        }
+    }
+
+    /// Counts an outcome that was taken.
+    pub fn add_outcome(&mut self, verdict: Verdict, is_waiting: bool) {
+        match verdict {
+            Verdict::Won => self.outcomes.won += 1,
+            Verdict::Lost => self.outcomes.lost += 1,
+            Verdict::Open => self.outcomes.open += 1,
+        }
+        self.outcomes.waiting += u64::from(is_waiting);
+    }
+
+    /// The outcomes, for the report.
+    pub fn outcomes(&self) -> Outcomes {
+        let of_code = |code| self.issues.pairs.iter().filter(|pair| pair.code == code).map(|pair| pair.count).sum::<u64>();
+        Outcomes { not_understood: of_code(IssueCode::InvalidOutcome) + self.notes.total(NoteCode::OutcomeUnknown), ..self.outcomes }
     }
 
     /// Keeps the first issues, their rows moved to where the chunk stands in the file.
@@ -197,9 +230,9 @@ impl Tally {
 
     /// The six stages over all accepted leads.
     #[allow(clippy::cast_precision_loss)] // counts
-    pub fn stages(&self, rules: &Rules, learned: &Learned) -> Stages {
+    pub fn stages(&self, kind: PlanKind, rules: &Rules, learned: &Learned) -> Stages {
         let accepted = self.accepted();
-        if accepted == 0 {
+        if accepted == 0 || kind == PlanKind::Outcomes {
             return Stages::default();
         }
         let need = rules.outcome.min_trials;
@@ -263,7 +296,7 @@ impl Tally {
 pub(super) fn columns_told(plan: &Plan) -> Vec<Column> {
     let told = plan.mapping.columns.iter().map(|column| Column {
         name: column.safe_name.clone(),
-        maps_to: column.maps_to.map(|field| field.name().to_owned()),
+        maps_to: column.read_as().map(str::to_owned),
         why: column.why.clone(),
     });
     told.collect()

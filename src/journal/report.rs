@@ -45,6 +45,8 @@ pub struct Report {
     pub stages: Stages,
     pub tiers: Tiers,
     pub value: ValueSummary,
+    #[serde(default)] // absent in reports of versions that knew none
+    pub outcomes: Outcomes,
     pub versions: Versions,
     /// Relative to the root; none when the original stays where it is.
     pub archived_as: Option<String>,
@@ -82,6 +84,7 @@ impl Report {
             stages: Stages::default(),
             tiers: Tiers::default(),
             value: ValueSummary::default(),
+            outcomes: Outcomes::default(),
             versions: Versions { rules: String::new(), learned: 0, program: env!("CARGO_PKG_VERSION").to_owned() },
             archived_as: None,
             rejects_as: None,
@@ -293,6 +296,28 @@ pub struct ValueSummary {
     pub max: Option<Digits>,
 }
 
+/// The outcomes that were taken, zero where there were none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct Outcomes {
+    pub won: u64,
+    pub lost: u64,
+    pub open: u64,
+    /// Of those, outcomes of people who are no leads (yet).
+    pub waiting: u64,
+    /// Cells whose word is not known: of a list of outcomes the row was rejected, beside a lead it was left out.
+    pub not_understood: u64,
+}
+
+impl Outcomes {
+    /// All that were taken.
+    #[must_use]
+    pub fn taken(&self) -> u64 {
+        self.won + self.lost + self.open
+    }
+}
+
 /// A JSON number that keeps its decimal digits: no float in between.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -390,7 +415,8 @@ mod tests {
         for name in ["ab_test", "script_promotion", "deal_packet", "outcome", "clone_readiness", "lead_score"] {
             expected.extend(stage(name));
         }
-        let rest = "tiers tiers.A tiers.B tiers.C tiers.D value value.sum value.min value.p50 value.p95 value.max versions \
+        let rest = "tiers tiers.A tiers.B tiers.C tiers.D value value.sum value.min value.p50 value.p95 value.max outcomes outcomes.won \
+            outcomes.lost outcomes.open outcomes.waiting outcomes.not_understood versions \
             versions.rules versions.learned versions.program archived_as rejects_as alerts";
         expected.extend(rest.split_whitespace().map(str::to_owned));
         assert_eq!(found, expected);

@@ -37,6 +37,10 @@ pub struct Facts {
     pub returned: Option<Returned>,
     /// Whether the decimals of the value column begin with a comma; none where it did not show.
     pub decimal_comma: Option<bool>,
+    /// Outcomes that had waited for leads of this file.
+    pub joined: u64,
+    /// Whether the month comes first in the dates of outcomes; none where there are no such dates.
+    pub month_first: Option<bool>,
     /// Whether it is the program that failed, and nothing in the file can be put right.
     pub is_our_fault: bool,
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;
 use crate::journal::Report;
-use crate::journal::report::Fate;
+use crate::journal::report::{Fate, Kind};
 use crate::journal::snapshot::{
     AlertTotals, DataQuality, DataQualityDetails, IngestionFigures, ProcessingFigures, ProductionExecution, Reasons, RiskAssessment,
     RiskMonitoringResults, Security, SecurityDetails, SystemMetrics, SystemPerformance, percent,
@@ -98,6 +98,7 @@ impl Monitor {
 #[must_use]
 pub fn execution(config: &Config, report: &Report) -> ProductionExecution {
     let (total, valid) = (report.rows.total, report.valid());
+    let is_of_leads = report.kind == Kind::Leads;
     let mut reasons = Reasons::new();
     for key in ["system_performance", "security_status"] {
         reasons.insert(key.to_owned(), "see risk_monitoring_results.json".to_owned());
@@ -122,9 +123,13 @@ pub fn execution(config: &Config, report: &Report) -> ProductionExecution {
             reasons: unless(total > 0, "success_rate", "no row was read"),
         },
         processing: ProcessingFigures {
-            leads_processed: report.rows.accepted_new + report.rows.accepted_updated,
-            success_rate: percent(valid, total),
-            reasons: unless(total > 0, "success_rate", "no row was read"),
+            leads_processed: if is_of_leads { report.rows.accepted_new + report.rows.accepted_updated } else { 0 },
+            success_rate: percent(valid, total).filter(|_| is_of_leads),
+            reasons: unless(
+                total > 0 && is_of_leads,
+                "success_rate",
+                if is_of_leads { "no row was read" } else { "a list of outcomes holds no leads" },
+            ),
         },
         risk_assessment: RiskAssessment {
             overall_status: status,

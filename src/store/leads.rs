@@ -44,6 +44,10 @@ pub struct LeadWriter<'g> {
     experiment_rows: Vec<i64>,
     exposures: HashMap<(i64, usize), i64>,
     people: People<'g>,
+    /// Whether outcomes wait for anybody at all.
+    has_waiting: bool,
+    /// Outcomes that waited for leads of this job.
+    joined: u64,
 }
 
 const INSERT_LEAD: &str =
@@ -72,6 +76,8 @@ impl<'g> Group<'g> {
             learned,
             exposures: HashMap::new(),
             people: People::of(self.store, seq, rows)?,
+            has_waiting: self.store.has_waiting_outcomes()?,
+            joined: 0,
         })
     }
 }
@@ -90,6 +96,9 @@ impl LeadWriter<'_> {
         match self.people.who(lead.lead_id)? {
             Who::New(id) => {
                 self.insert(id, lead, mark)?;
+                if self.has_waiting {
+                    self.joined += self.store.join_outcomes(lead.lead_id)?;
+                }
                 Ok((Taken::New, mark))
             }
             Who::Known(id) => self.update(id, lead),
@@ -97,11 +106,11 @@ impl LeadWriter<'_> {
         }
     }
 
-    /// Writes the keys that are still in memory, and the exposures.
+    /// Writes the keys that are still in memory, and the exposures; how many outcomes had waited for the new leads.
     ///
     /// # Errors
     /// [`StoreError`](super::StoreError).
-    pub fn finish(mut self) -> Result<()> {
+    pub fn finish(mut self) -> Result<u64> {
         self.people.settle()?;
         let mut exposures: Vec<_> = self.exposures.iter().collect();
         exposures.sort_unstable();
@@ -114,7 +123,8 @@ impl LeadWriter<'_> {
                 add.execute(params![experiment, i64::try_from(*variant).unwrap_or_default(), leads])?;
             }
             Ok(())
-        })
+        })?;
+        Ok(self.joined)
     }
 
     fn insert(&mut self, id: i64, lead: &Lead<'_>, mark: StageMark) -> Result<()> {

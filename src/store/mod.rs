@@ -12,6 +12,7 @@ pub mod layouts;
 pub mod leads;
 pub mod lessons;
 pub mod outbox;
+pub mod outcomes;
 mod people;
 pub mod read;
 pub mod swap;

@@ -152,6 +152,18 @@ impl<'s> People<'s> {
 }
 
 impl Store {
+    /// The lead of a person; `None` for somebody who is none.
+    pub(super) fn lead_of(&self, lead_id: Uuid) -> Result<Option<i64>> {
+        let mut key = lead_id.as_u64_pair().0;
+        while let Some(holder) = self.holder(key)? {
+            if self.lead_id_at(holder)? == Some(lead_id) {
+                return Ok(Some(holder));
+            }
+            key = key.wrapping_add(1);
+        }
+        Ok(None)
+    }
+
     /// The lead that has a key.
     pub(super) fn holder(&self, key: u64) -> Result<Option<i64>> {
         self.run(|connection| {

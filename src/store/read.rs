@@ -8,6 +8,7 @@ use rusqlite::{OptionalExtension, params};
 use uuid::Uuid;
 
 use super::leads::RowValues;
+use super::outcomes::OutcomeTotals;
 use super::{Result, Store};
 use crate::engine::email;
 use crate::engine::lead::{Lead, lead_id_of};
@@ -114,6 +115,10 @@ pub struct Totals {
     pub rejected: u64,
     /// Leads in the store.
     pub leads: u64,
+    /// Outcomes in the store.
+    pub outcomes: u64,
+    /// Of those, outcomes of people who are no leads.
+    pub outcomes_waiting: u64,
 }
 
 const LEAD_COLUMNS: &str = "l.email, l.name, l.value, l.scale, l.currency, l.location, l.phone, l.phone_e164, l.source, l.layout, l.extra,
@@ -171,14 +176,7 @@ impl Store {
     pub fn lead(&self, who: &str) -> Result<Option<StoredLead>> {
         let who = who.trim();
         let lead_id = Uuid::parse_str(who).unwrap_or_else(|_| lead_id_of(&email::identity(&who.to_lowercase())));
-        let mut key = lead_id.as_u64_pair().0;
-        while let Some(holder) = self.holder(key)? {
-            if self.lead_id_at(holder)? == Some(lead_id) {
-                return self.lead_by_row(holder).map(Some);
-            }
-            key = key.wrapping_add(1);
-        }
-        Ok(None)
+        self.lead_of(lead_id)?.map(|id| self.lead_by_row(id)).transpose()
     }
 
     fn lead_by_row(&self, id: i64) -> Result<StoredLead> {
@@ -343,6 +341,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`](super::StoreError).
     pub fn totals(&self) -> Result<Totals> {
+        let OutcomeTotals { outcomes, waiting: outcomes_waiting } = self.outcome_totals()?;
         self.run(|connection| {
             let leads: i64 = connection.query_row("SELECT count(*) FROM lead_keys", [], |row| row.get(0))?;
             let sql = "SELECT coalesce(sum(NOT dry_run AND fate = 'processed'), 0), coalesce(sum(NOT dry_run AND fate = 'failed'), 0),
@@ -363,6 +362,8 @@ impl Store {
                     duplicates: count(7)?,
                     rejected: count(8)?,
                     leads: leads.unsigned_abs(),
+                    outcomes,
+                    outcomes_waiting,
                 })
             })
         })
