@@ -115,6 +115,9 @@ pub struct Segment {
     pub decline: Option<f64>,
     /// Resolved leads of the last 90 days, and of the 90 before.
     pub recent: (u64, u64),
+    /// Where those 90 days end: the arrival of the segment's last mature lead.
+    #[serde(default)]
+    pub recent_until_ms: Option<i64>,
 }
 
 /// Where one version of a script stands.
