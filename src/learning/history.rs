@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::engine::decimal::Decimal;
 use crate::engine::features::Traits;
+use crate::engine::outcomes::Verdict;
 
 /// A text of a history, by its place.
 pub type Text = u32;
@@ -57,17 +58,6 @@ pub struct GivenArm {
     pub variant: u32,
     /// The job that gave it.
     pub job: i64,
-}
-
-/// What a row said became of a lead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// No sale.
-    Lost,
-    /// A sale.
-    Won,
-    /// Not decided.
-    Open,
 }
 
 /// One reported outcome.

@@ -12,9 +12,10 @@ use super::{Result, Store, experiments};
 use crate::engine::decimal::Decimal;
 use crate::engine::features::Traits;
 use crate::engine::lead::Lead;
+use crate::engine::outcomes::Verdict;
 use crate::engine::rules::Rules;
 use crate::engine::stages::lead_score::is_explored;
-use crate::learning::history::{Arrival, ExperimentVersion, GivenArm, History, Reported, Silent, Verdict};
+use crate::learning::history::{Arrival, ExperimentVersion, GivenArm, History, Reported, Silent};
 
 /// Milliseconds of a day.
 const DAY_MS: i64 = 86_400_000;
@@ -129,18 +130,6 @@ impl Store {
         Ok(reports)
     }
 
-    /// The row of the lead of this person.
-    pub(super) fn lead_of(&self, person: Uuid) -> Result<Option<i64>> {
-        let mut key = person.as_u64_pair().0;
-        while let Some(holder) = self.holder(key)? {
-            if self.lead_id_at(holder)? == Some(person) {
-                return Ok(Some(holder));
-            }
-            key = key.wrapping_add(1);
-        }
-        Ok(None)
-    }
-
     fn walk_leads(&self, mut each: impl FnMut(Walked) -> Result<()>) -> Result<()> {
         let broken = |error| super::classify(&self.path, error);
         let mut statement = self.connection.prepare("SELECT id, job, accepted, source, arms FROM leads ORDER BY id").map_err(broken)?;
@@ -200,11 +189,7 @@ fn reported(row: &rusqlite::Row<'_>) -> rusqlite::Result<Reported> {
     Ok(Reported {
         job: row.get(1)?,
         row: row.get::<_, i64>(2)?.unsigned_abs(),
-        verdict: match row.get::<_, i64>(3)? {
-            0 => Verdict::Lost,
-            1 => Verdict::Won,
-            _ => Verdict::Open,
-        },
+        verdict: Verdict::from_code(row.get(3)?).unwrap_or(Verdict::Open),
         at_ms: row.get(4)?,
         revenue: amount(row.get(5)?, row.get(6)?),
         cost: amount(row.get(7)?, row.get(8)?),
