@@ -619,7 +619,7 @@ impl Ingest {
             report.reason = Some("nothing was changed in this rejects file: no row of it can be taken yet".to_owned());
         }
         tally.facts.returned = returned.told(&self.store, is_unchanged)?;
-        (tally.facts.decimal_comma, tally.facts.month_first) = reimport::number_habits(plan);
+        reimport::keep_habits(plan, &mut tally.facts);
         let rejects = rejects.filter(|_| !is_unchanged && !job.dry_run);
         if rejects.is_none() {
             self.spool.clear_output(&job.claim, Output::Rejects)?;

@@ -36,6 +36,7 @@ pub use crate::engine::stages::lead_score::Tier;
 use crate::engine::chunk::{self, ChunkOutcome, Context, IssueCounts, Parents};
 use crate::engine::lead::Lead;
 use crate::engine::learned::Learned;
+use crate::engine::outcomes::PlanKind;
 use crate::engine::plan::{self, Plan};
 use crate::reading::{self, Cutter, Cutting, Feed, Look, SourceFile, Unopened, look_of};
 
@@ -374,6 +375,14 @@ impl Opened {
             return Err(failed(FileError::new("file_too_large", what, "Split it, or raise limits.file_bytes in the rules")));
         }
         let plan = plan::decide(file.head(), &rules, SOURCE, None).map_err(failed)?;
+        if plan.kind == PlanKind::Outcomes {
+            let what = "it is a list of outcomes, not of leads";
+            return Err(failed(FileError::new(
+                "outcomes_only",
+                what,
+                "Give it to the daemon or to `valhalla ingest`, which keep outcomes",
+            )));
+        }
         Ok(Self { path: path.to_owned(), look, rules, learned: Learned::none(), plan })
     }
 

@@ -12,8 +12,8 @@ use super::{Exit, Global, Outcome, Trouble, print_json};
 use crate::config::Config;
 use crate::engine::chunk::{Context, Parents};
 use crate::engine::file_error::FileError;
-use crate::engine::lead::Field;
 use crate::engine::learned::Learned;
+use crate::engine::outcomes::PlanKind;
 use crate::engine::plan;
 use crate::engine::rules::Rules;
 use crate::inbox::display_name;
@@ -116,7 +116,7 @@ impl Check {
             ingested_at: &now,
             parents: &Parents::Any,
             issues_kept: if self.emit == Some(Emit::Issues) { usize::MAX } else { SHOWN },
-            render: (self.emit == Some(Emit::Leads)).then_some(lead_json::json_lines),
+            render: (self.emit == Some(Emit::Leads)).then_some(lead_json::json_lines), // a list of outcomes has none
         };
         let (container, left_aside) = (check_page::packed(&opened), opened.left_aside().to_vec());
         let mut out = BufWriter::new(io::stdout().lock());
@@ -185,11 +185,12 @@ fn emit_csv(name: &str, opened: Opened, rules: &Rules) -> Result<serde_json::Val
 fn summary(checked: &Checked<'_>) -> serde_json::Value {
     let Checked { name, container, left_aside, plan, found } = checked;
     let layout = &plan.layout;
+    let [lost, won, open] = found.verdicts;
     let columns: Vec<_> = plan
         .mapping
         .columns
         .iter()
-        .map(|column| json!({ "name": column.name, "maps_to": column.maps_to.map(Field::name), "why": column.why }))
+        .map(|column| json!({ "name": column.name, "maps_to": column.read_as(plan.kind), "why": column.why }))
         .collect();
     let issues: Vec<_> = found
         .issues
@@ -209,8 +210,10 @@ fn summary(checked: &Checked<'_>) -> serde_json::Value {
                      "quote": layout.dialect().quote.map(|quote| char::from(quote).to_string()),
                      "escape": layout.dialect().escape.map(|escape| char::from(escape).to_string()),
                      "header_row": layout.has_header().then_some(layout.header_row), "confidence": layout.confidence() },
+        "kind": if plan.kind == PlanKind::Outcomes { "outcomes" } else { "leads" },
         "columns": columns,
         "rows": { "total": found.rows, "valid": found.rows - found.rejected, "duplicates_in_file": found.duplicates, "rejected": found.rejected },
+        "outcomes": { "won": won, "lost": lost, "open": open },
         "issues": issues,
         "systematic": systematic,
     })

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use crate::engine::file_error::FileError;
 use crate::engine::findings::{self, Finding};
 use crate::engine::lead::FieldSet;
+use crate::engine::outcomes::PlanKind;
 use crate::engine::plan::{self, Layout, Plan};
 use crate::engine::rules::Rules;
 use crate::ingest::preview::{Opened, Preview};
@@ -50,9 +51,15 @@ pub(super) fn page(checked: &Checked<'_>) -> String {
     page += "\nWhat maps to what\n";
     page += &indented(&columns(plan));
     page += "\nWhat comes of it\n";
+    if plan.kind == PlanKind::Outcomes {
+        page += "  This is a list of outcomes: they are joined to leads by their e-mail or lead_id, now or when those arrive.\n";
+    }
     let repeats = match found.duplicates {
         0 => String::new(),
-        duplicates => format!(" ({} a person from above)", counted(duplicates, "repeats", "repeat")),
+        duplicates => {
+            let what = if plan.kind == PlanKind::Outcomes { "an outcome" } else { "a person" };
+            format!(" ({} {what} from above)", counted(duplicates, "repeats", "repeat"))
+        }
     };
     let _ = writeln!(
         page,
@@ -61,6 +68,10 @@ pub(super) fn page(checked: &Checked<'_>) -> String {
         console::thousands(found.rows - found.rejected),
         console::thousands(found.rejected)
     );
+    if plan.outcome.is_some() {
+        let [lost, won, open] = found.verdicts.map(console::thousands);
+        let _ = writeln!(page, "  outcomes: {won} won, {lost} lost, {open} open");
+    }
     if found.formula_cells > 0 {
         let _ = writeln!(
             page,
@@ -176,7 +187,7 @@ fn columns(plan: &Plan) -> String {
         .columns
         .iter()
         .map(|column| {
-            vec![name_of(&column.name), column.maps_to.map_or("-", |field| field.name()).to_owned(), clipped(&column.why, SENTENCE_CHARS)]
+            vec![name_of(&column.name), column.read_as(plan.kind).unwrap_or("-").to_owned(), clipped(&column.why, SENTENCE_CHARS)]
         })
         .collect();
     console::table(&["COLUMN", "READ AS", "WHY"], &rows)

@@ -18,7 +18,7 @@ use crate::daemon;
 use crate::inbox::display_name;
 use crate::ingest::{Ended, Ingest as Writer, Start, Wait};
 use crate::journal::Report;
-use crate::journal::report::Fate;
+use crate::journal::report::{Fate, Kind};
 use crate::lock::{LockError, RootLock};
 use crate::logging;
 use crate::progress::Progress;
@@ -200,7 +200,14 @@ fn tell_report(global: &Global, config: &Arc<Config>, store: &Store, report: &Re
         eprintln!("[{}] {}", if report.fate == Fate::Failed { "ERROR" } else { "NOTHING TO DO" }, shown(reason));
     }
     if report.fate != Fate::Duplicate {
-        global.tell(&console::complete(report.rows.total, report.valid()));
+        let (total, valid) = (report.rows.total, report.valid());
+        match report.kind {
+            Kind::Outcomes => global.tell(&console::outcomes_complete(total, valid, &report.outcomes)),
+            Kind::Leads => global.tell(&console::complete(total, valid)),
+        }
+        if report.kind == Kind::Leads && report.outcomes.taken() > 0 {
+            global.tell(&console::outcomes(&report.outcomes));
+        }
     }
     if let Some(rejects) = &report.rejects_as {
         global.tell(&format!("  The rows to fix: {rejects}"));

@@ -10,7 +10,7 @@ mod profile;
 mod reading;
 
 use super::lead::Field;
-use super::outcomes::Part;
+use super::outcomes::{Part, PlanKind};
 use super::rules::ColumnRules;
 pub use profile::{ColumnProfile, Kind};
 
@@ -118,10 +118,11 @@ pub struct MissingColumns {
 }
 
 impl ColumnUse {
-    /// The name of what it is read as, as reports tell it.
+    /// The name of what it is read as in a list of this kind, as reports tell it. Beside leads an outcome's column is an
+    /// extra one all the same, and `why` says what else it is.
     #[must_use]
-    pub fn read_as(&self) -> Option<&'static str> {
-        self.maps_to.map(Field::name).or(self.part.map(Part::name))
+    pub fn read_as(&self, kind: PlanKind) -> Option<&'static str> {
+        self.maps_to.map(Field::name).or(self.part.filter(|_| kind == PlanKind::Outcomes).map(Part::name))
     }
 }
 

@@ -7,7 +7,7 @@ use super::{Fatal, Ingest};
 use crate::clock;
 use crate::engine::rules::Rules;
 use crate::inbox::Finding;
-use crate::journal::report::Fate;
+use crate::journal::report::{Fate, Kind};
 use crate::journal::{self, Action, Alert, AlertCode, AuditEntry, Journal, Report, Severity};
 use crate::render::words::counted;
 use crate::store::Group;
@@ -51,7 +51,9 @@ pub(super) fn file_alerts(report: &Report, tally: &Tally, rules: &Rules, is_retu
     }
     let duplicates = report.rows.duplicates_in_file;
     if duplicates > quality.duplicate_tolerance {
-        let detail = format!("{} a person who came earlier in the file", counted(duplicates, "row repeats", "rows repeat"));
+        let what =
+            if report.kind == Kind::Leads { "a person who came earlier in the file" } else { "an outcome from further up in the file" };
+        let detail = format!("{} {what}", counted(duplicates, "row repeats", "rows repeat"));
         alerts.push(Raised::counted(
             AlertCode::DuplicatesOverTolerance,
             detail,

@@ -1,6 +1,7 @@
 //! A file read as it would be, without taking anything: for `check`, and for replays before they are applied.
 
 use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -14,6 +15,7 @@ use crate::engine::chunk::{Chunk, Context, IssueCounts};
 use crate::engine::file_error::FileError;
 use crate::engine::lead::RowIssue;
 use crate::engine::notes::Notes;
+use crate::engine::outcomes::{OutcomeRow, PlanKind};
 use crate::engine::plan::{self, Head};
 use crate::engine::record::Cells;
 use crate::engine::records::{Found, Records};
@@ -107,6 +109,8 @@ pub struct Preview {
     pub notes: Notes,
     /// Lines behind the table that are not read.
     pub lines_beyond: u64,
+    /// Outcomes that would be taken: lost, won, open.
+    pub verdicts: [u64; 3],
     /// Cells that a spreadsheet would run as a formula.
     pub formula_cells: u64,
 }
@@ -126,15 +130,29 @@ pub fn preview(
 ) -> io::Result<Result<Preview, FileError>> {
     let mut found = Preview { notes: Notes::keeping(ISSUES_KEPT), ..Preview::default() };
     let mut people: HashSet<Uuid> = HashSet::new();
+    let mut told: HashSet<u64> = HashSet::new();
+    let is_of_leads = context.plan.kind == PlanKind::Leads;
     let mut lines = context.plan.layout.data_line;
     let width = Width { workers, chunk_bytes: stream::CHUNK_BYTES };
     let feed = opened.file.feed(context.plan.layout.encoding);
     let streamed = stream::stream(feed, context, width, &AtomicBool::new(false), |outcome, _| {
         let mut start = 0;
+        let mut beside = outcome.outcomes.iter().peekable();
+        while let Some(row) = beside.next_if(|_| !is_of_leads) {
+            if told.insert(facts_hash(row)) {
+                found.verdicts[row.verdict as usize] += 1;
+            } else {
+                found.duplicates += 1;
+            }
+        }
         for index in 0..outcome.leads.len() {
-            found.duplicates += u64::from(!people.insert(outcome.leads.lead_id(index)));
+            let is_new = people.insert(outcome.leads.lead_id(index));
+            found.duplicates += u64::from(!is_new);
             let end = outcome.rendered_ends.get(index).copied().unwrap_or(start);
             let lead = outcome.leads.lead(index, &context.plan.mapping.extra_names);
+            if let Some(row) = beside.next_if(|row| row.row == lead.row).filter(|_| is_new) {
+                found.verdicts[row.verdict as usize] += 1;
+            }
             see(Seen::Lead { row: found.rows + lead.row, rest: &outcome.rendered[start..end] })?;
             start = end;
         }
@@ -164,6 +182,14 @@ pub fn preview(
         }
         Err(Cutoff::Stopped) => Err(io::ErrorKind::Interrupted.into()),
     }
+}
+
+/// One figure for what an outcome says of whom.
+fn facts_hash(row: &OutcomeRow) -> u64 {
+    let OutcomeRow { row: _, line: _, person, verdict, at_ms, revenue, cost, script, variant, channel } = row;
+    let mut hasher = DefaultHasher::new();
+    (person, verdict, at_ms, revenue, cost, script, variant, channel).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// What was worth a word while header and records were written out.

@@ -65,8 +65,8 @@ impl AsBefore {
             of_field.map(as_returned).collect::<Option<Vec<String>>>().filter(|names| !names.is_empty())
         };
         let fields = Field::ALL.into_iter().filter_map(|field| Some((field, names_of(field)?))).collect();
-        let part_of = |column: &Column| column.maps_to.as_deref().and_then(Part::from_name);
-        let parts = columns.iter().enumerate().filter_map(|column| Some((part_of(column.1)?, as_returned(column)?))).collect();
+        let part = |(at, name): &(usize, String)| Some((Part::from_name(name)?, as_returned((*at, columns.get(*at)?))?));
+        let parts = facts.outcome_columns.iter().filter_map(part).collect();
         let dates = facts.month_first.map(|is_first| if is_first { DateOrder::MonthFirst } else { DateOrder::DayFirst });
         let decimal_mark = facts.decimal_comma.map(|is_comma| if is_comma { DecimalMark::Comma } else { DecimalMark::Point });
         Ok(Self { fields, decimal_mark, kind, parts, dates })
@@ -99,13 +99,19 @@ impl AsBefore {
     }
 }
 
-/// What is kept with a job of how its numbers and dates are written.
-pub(super) fn number_habits(plan: &Plan) -> (Option<bool>, Option<bool>) {
-    let mark = plan.outcome.as_ref().filter(|_| plan.kind == PlanKind::Outcomes).map_or(plan.decimal_mark, |outcome| outcome.decimal_mark);
-    let dated = plan.outcome.as_ref().filter(|outcome| outcome.column(Part::Date).is_some());
-    (decimal_comma(mark), dated.map(|outcome| outcome.dates == DateOrder::MonthFirst))
+/// Keeps with a job how its columns, numbers and dates were read.
+pub(super) fn keep_habits(plan: &Plan, facts: &mut Facts) {
+    facts.decimal_comma = decimal_comma(plan.decimal_mark);
+    let Some(outcome) = &plan.outcome else { return };
+    if plan.kind == PlanKind::Outcomes {
+        facts.decimal_comma = decimal_comma(outcome.decimal_mark);
+    }
+    facts.month_first = outcome.column(Part::Date).map(|_| outcome.dates == DateOrder::MonthFirst);
+    let columns = Part::ALL.into_iter().filter_map(|part| Some((outcome.column(part)?, part.name().to_owned())));
+    facts.outcome_columns = columns.collect();
 }
 
+/// How a decimal mark is kept with a job.
 fn decimal_comma(mark: DecimalMark) -> Option<bool> {
     match mark {
         DecimalMark::Unknown => None,

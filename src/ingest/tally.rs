@@ -296,7 +296,7 @@ impl Tally {
 pub(super) fn columns_told(plan: &Plan) -> Vec<Column> {
     let told = plan.mapping.columns.iter().map(|column| Column {
         name: column.safe_name.clone(),
-        maps_to: column.read_as().map(str::to_owned),
+        maps_to: column.read_as(plan.kind).map(str::to_owned),
         why: column.why.clone(),
     });
     told.collect()

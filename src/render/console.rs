@@ -8,6 +8,7 @@ pub use super::words::{money, thousands};
 use crate::engine::lead::{Field, Lead};
 use crate::engine::rules::PacketRules;
 use crate::engine::stages::{Staged, insufficient};
+use crate::journal::report::Outcomes;
 
 /// `[STARTING] CSV Ingestion from: path/to/file.csv`
 #[must_use]
@@ -52,6 +53,24 @@ pub fn complete(total: u64, valid: u64) -> String {
     };
     let invalid = total.saturating_sub(valid);
     format!("[INGESTION COMPLETE]\n  Total records: {total}\n  Valid leads: {valid}\n  Invalid leads: {invalid}\n  Success rate: {rate}")
+}
+
+/// The same for a list of outcomes, and the line about outcomes that came beside leads.
+#[must_use]
+pub fn outcomes_complete(total: u64, valid: u64, outcomes: &Outcomes) -> String {
+    complete(total, valid).replace(" leads: ", " outcomes: ") + "\n" + &self::outcomes(outcomes)
+}
+
+/// `  Outcomes: 3 won, 7 lost, 2 open (4 wait for their leads)`
+#[must_use]
+pub fn outcomes(taken: &Outcomes) -> String {
+    let Outcomes { won, lost, open, waiting, .. } = taken;
+    let waits = match waiting {
+        0 => String::new(),
+        1 => " (1 waits for its lead)".to_owned(),
+        _ => format!(" ({waiting} wait for their leads)"),
+    };
+    format!("  Outcomes: {won} won, {lost} lost, {open} open{waits}")
 }
 
 /// `[ERROR] The file 'path/to/file.csv' was not found.`

@@ -272,12 +272,12 @@ impl Search<'_> {
                 _ => self.part(part, known, kind, &at),
             };
         }
-        let beside = if kind == PlanKind::Leads { "; kept as extra too" } else { "" };
+        let beside = if kind == PlanKind::Leads { "read as outcome, and kept as extra: " } else { "" };
         let why = |part: Part, at: usize| match (part, outcome.named) {
-            _ if self.configured(part).any(|alias| alias == self.keys[at]) => format!("configured alias of '{}'{beside}", part.name()),
-            (Part::Outcome, Named::Sure) => format!("says how it went{beside}"),
-            (Part::Outcome, _) => format!("holds words for won, lost or open{beside}"),
-            _ => format!("'{}' of the outcome{beside}", part.name()),
+            _ if self.configured(part).any(|alias| alias == self.keys[at]) => format!("{beside}configured alias of '{}'", part.name()),
+            (Part::Outcome, Named::Sure) => format!("{beside}its name asks how it went"),
+            (Part::Outcome, _) => format!("{beside}it holds words for won, lost or open"),
+            _ => format!("{beside}its {}", part.name()),
         };
         let uses = Part::ALL.into_iter().filter_map(|part| at[part as usize].map(|at| (at, part, why(part, at)))).collect();
         let (dates, doubt) = self.dates(at[Part::Date as usize]);
