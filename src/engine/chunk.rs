@@ -292,7 +292,8 @@ impl Work<'_> {
     fn stage(&mut self) {
         let index = self.outcome.leads.len() - 1;
         let context = self.context;
-        let lead = self.outcome.leads.lead(index, &context.plan.mapping.extra_names);
+        let mut lead = self.outcome.leads.lead(index, &context.plan.mapping.extra_names);
+        lead.headers = &context.plan.mapping.field_headers;
         let staged = self.course.run(&lead, &[]);
         self.outcome.tally.add(&lead, staged.deal_packet.risks);
         if let Some(rendering) = &mut self.rendering {

@@ -9,7 +9,7 @@ mod dictionary;
 mod profile;
 mod reading;
 
-use super::lead::Field;
+use super::lead::{Field, FieldHeader};
 use super::outcomes::{Part, PlanKind};
 use super::rules::ColumnRules;
 pub use profile::{ColumnProfile, Kind};
@@ -52,6 +52,8 @@ pub struct Mapping {
     pub extra: Vec<usize>,
     /// Their names, made distinct; where a column is the e-mail, with one more at the end, `"Email (others)"`.
     pub extra_names: Vec<String>,
+    /// The columns that are a field of their own under another name: a setting may call the field by its header.
+    pub field_headers: Vec<FieldHeader>,
     /// Which of `extra_names` is for the further addresses of an e-mail cell; it has no column.
     pub other_emails: Option<usize>,
     /// What could be read otherwise, at most twenty.

@@ -288,6 +288,67 @@ pub struct Lead<'a> {
     pub source_given: bool,
     /// Every other column.
     pub extra: Extra<'a>,
+    /// What the columns of its file that are fields were called, where that is not the field's name.
+    pub headers: &'a [FieldHeader],
+}
+
+/// A column that is a field of its own, by its header as written.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FieldHeader {
+    /// What it is.
+    pub field: Field,
+    /// What the file calls it.
+    pub header: String,
+}
+
+/// Where a column named in a setting stands in the leads of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// It is this field.
+    Field(Field),
+    /// It is the extra column at this index.
+    Extra(usize),
+    /// They have no such column.
+    Nowhere,
+}
+
+impl Place {
+    /// Of a column by a field's name, else by its header as written: of an extra column, then of one that is a field.
+    #[must_use]
+    pub fn of(column: &str, extra_names: &[String], headers: &[FieldHeader]) -> Self {
+        if let Some(field) = Field::from_name(column).filter(|field| *field != Field::Value) {
+            return Self::Field(field);
+        }
+        if let Some(at) = extra_names.iter().position(|name| name == column) {
+            return Self::Extra(at);
+        }
+        headers.iter().find(|known| known.header == column).map_or(Self::Nowhere, |known| Self::Field(known.field))
+    }
+}
+
+impl<'a> Lead<'a> {
+    /// The text of a field; `""` where there is none. A value is not text.
+    #[must_use]
+    pub fn text(&self, field: Field) -> &'a str {
+        match field {
+            Field::Name => self.name,
+            Field::Email => self.email,
+            Field::Location => self.location,
+            Field::Phone => self.phone,
+            Field::Source => self.source,
+            Field::Value => "",
+        }
+    }
+
+    /// The cell at a place, as the lead has it.
+    #[must_use]
+    pub fn at(&self, place: Place) -> &'a str {
+        match place {
+            Place::Field(field) => self.text(field),
+            Place::Extra(at) => self.extra.iter().nth(at).map_or("", |(_, cell)| cell),
+            Place::Nowhere => "",
+        }
+    }
 }
 
 /// The columns we do not know, name and cell as written, in the file's order.
@@ -433,6 +494,7 @@ impl LeadBatch {
             source,
             source_given: slot.source_given,
             extra: Extra { names, packed },
+            headers: &[],
         }
     }
 

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::amount::DecimalMark;
+use super::cells::standard_source;
 use super::decimal::Decimal;
-use super::lead::{Field, FieldSet, Lead};
+use super::lead::{Field, FieldSet, Lead, Place};
 use super::outcomes::OutcomeReading;
 
 /// Everything one source's rows are held against.
@@ -221,22 +222,18 @@ impl Filter {
     /// Whether the lead takes part.
     #[must_use]
     pub fn admits(&self, lead: &Lead<'_>) -> bool {
-        let cell = cell_of(lead, &self.column).trim();
-        self.one_of.iter().any(|value| value.eq_ignore_ascii_case(cell))
+        let place = Place::of(&self.column, lead.extra.names, lead.headers);
+        let cell = lead.at(place).trim();
+        // A lead has its source in standard form: `Trade Show` is `trade_show`.
+        let is_source = place == Place::Field(Field::Source);
+        self.one_of.iter().any(|value| value.eq_ignore_ascii_case(cell) || (is_source && standard_source(value) == cell))
     }
 }
 
-/// A text of a lead by field name, else by header as written; `""` when there is none. A value is not text.
+/// A text of a lead by field name, else by header as written, mapped or not; `""` when there is none. A value is not text.
 #[must_use]
 pub fn cell_of<'a>(lead: &Lead<'a>, column: &str) -> &'a str {
-    match Field::from_name(column) {
-        Some(Field::Name) => lead.name,
-        Some(Field::Email) => lead.email,
-        Some(Field::Location) => lead.location,
-        Some(Field::Phone) => lead.phone,
-        Some(Field::Source) => lead.source,
-        Some(Field::Value) | None => lead.extra.get(column).unwrap_or(""),
-    }
+    lead.at(Place::of(column, lead.extra.names, lead.headers))
 }
 
 impl Experiment {

@@ -75,7 +75,7 @@ impl<'c> Committer<'c> {
     ) -> Result<Self, Fatal> {
         let names = &context.plan.mapping.extra_names;
         let writer = if ingest.config.store.leads && context.plan.kind == PlanKind::Leads {
-            Some(group.lead_writer(seq, begun.bytes / ROW_BYTES, names, context.rules, context.learned)?)
+            Some(group.lead_writer(seq, begun.bytes / ROW_BYTES, &context.plan.mapping, context.rules, context.learned)?)
         } else {
             None
         };
@@ -135,6 +135,7 @@ impl<'c> Committer<'c> {
         for index in 0..outcome.leads.len() {
             let mut lead = outcome.leads.lead(index, &self.context.plan.mapping.extra_names);
             lead.row += self.tally.rows;
+            lead.headers = &self.context.plan.mapping.field_headers;
             let mark = outcome.leads.mark(index);
             let (taken, mark) = match &mut self.writer {
                 Some(writer) => writer.take(&lead, mark)?,

@@ -98,6 +98,7 @@ pub(crate) mod fixture {
             source: "trade_show",
             source_given: true,
             extra: Extra { names: &texts.names, packed: &texts.packed },
+            headers: &[],
         }
     }
 
@@ -117,6 +118,7 @@ pub(crate) mod fixture {
             source: "csv",
             source_given: false,
             extra: Extra { names: &texts.names, packed: &texts.packed },
+            headers: &[],
         }
     }
 

@@ -6,12 +6,14 @@
 use std::collections::HashMap;
 
 use rusqlite::{OptionalExtension, params};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::people::{People, Who};
 use super::{Group, Result, Store, experiments};
 use crate::engine::decimal::Decimal;
-use crate::engine::lead::{self, Extra, Lead, StageMark, lead_id_of, pack_cell};
+use crate::engine::headers::Mapping;
+use crate::engine::lead::{self, Extra, Field, FieldHeader, Lead, StageMark, lead_id_of, pack_cell};
 use crate::engine::learned::Learned;
 use crate::engine::rules::Rules;
 use crate::engine::stages::{self, ab_test::Arm};
@@ -37,7 +39,7 @@ pub struct LeadWriter<'g> {
     store: &'g Store,
     insert: rusqlite::CachedStatement<'g>,
     job: i64,
-    names: &'g [String],
+    names: Names,
     layout: i64,
     rules: &'g Rules,
     learned: &'g Learned,
@@ -59,18 +61,19 @@ impl<'g> Group<'g> {
     ///
     /// # Errors
     /// [`StoreError`](super::StoreError).
-    pub fn lead_writer(&self, seq: i64, rows: u64, names: &'g [String], rules: &'g Rules, learned: &'g Learned) -> Result<LeadWriter<'g>> {
+    pub fn lead_writer(&self, seq: i64, rows: u64, mapping: &Mapping, rules: &'g Rules, learned: &'g Learned) -> Result<LeadWriter<'g>> {
         let experiment_rows = rules.experiments.iter().map(|experiment| {
             let row = self.store.experiment_row(&experiment.id, experiment.version)?;
             Ok(row.unwrap_or_default())
         });
+        let names = Names { extra: mapping.extra_names.clone(), headers: mapping.field_headers.clone() };
         let insert = self.store.connection.prepare_cached(INSERT_LEAD).map_err(|error| super::classify(&self.store.path, error))?;
         Ok(LeadWriter {
             store: self.store,
             insert,
             job: seq,
+            layout: self.store.layout(&names)?,
             names,
-            layout: self.store.layout(names)?,
             experiment_rows: experiment_rows.collect::<Result<_>>()?,
             rules,
             learned,
@@ -158,7 +161,7 @@ impl LeadWriter<'_> {
         let mut row = RowValues::of(lead, self.layout);
         self.store.remember(id, &before, self.job, lead.row, &row)?;
         let names = self.store.layout_names(before.values.layout)?;
-        let changed = row.fold_onto(&before.values, &names, self.names);
+        let changed = row.fold_onto(&before.values, &names, &self.names);
         if row.merged_names.is_some() {
             row.layout = self.store.layout(&row.merged_names.take().unwrap_or_default())?;
         }
@@ -201,7 +204,37 @@ pub(super) struct RowValues {
     pub source: Option<String>,
     pub layout: i64,
     pub extra: Option<Vec<u8>>,
-    merged_names: Option<Vec<String>>,
+    merged_names: Option<Names>,
+}
+
+/// What the columns of a file were called, shared by all leads of files that are laid out alike.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Names {
+    /// Of the columns kept as extra.
+    pub extra: Vec<String>,
+    /// Of the columns that are fields, where that is not the field's name.
+    pub headers: Vec<FieldHeader>,
+}
+
+impl Names {
+    /// As it is stored: the extra names as a list, with the others in an object.
+    fn to_text(&self) -> String {
+        let headers = self.headers.iter().map(|known| (known.field.name(), known.header.as_str())).collect::<Vec<_>>();
+        let stored = if headers.is_empty() { json!(self.extra) } else { json!({ "names": self.extra, "headers": headers }) };
+        stored.to_string()
+    }
+
+    /// What is not ours to read is no column.
+    fn of_text(text: &str) -> Self {
+        let stored: Value = serde_json::from_str(text).unwrap_or_default();
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let list = |value: &Value| value.as_array().map(|names| names.iter().filter_map(text).collect::<Vec<_>>());
+        let header = |pair: &Value| Some(FieldHeader { field: Field::from_name(pair[0].as_str()?)?, header: text(&pair[1])? });
+        Self {
+            extra: list(&stored).or_else(|| list(&stored["names"])).unwrap_or_default(),
+            headers: stored["headers"].as_array().map(|pairs| pairs.iter().filter_map(header).collect()).unwrap_or_default(),
+        }
+    }
 }
 
 /// One lead's row with what only the writer needs.
@@ -252,7 +285,7 @@ impl RowValues {
     }
 
     /// Lets new non-empty values win over the older ones; how many cells of the lead that changed.
-    fn fold_onto(&mut self, older: &Self, older_names: &[String], own_names: &[String]) -> u32 {
+    fn fold_onto(&mut self, older: &Self, older_names: &Names, own_names: &Names) -> u32 {
         let mut changed = 0;
         let mut fold = |new: &mut Option<String>, old: &Option<String>| match new {
             Some(text) if Some(&*text) == old.as_ref() => {}
@@ -276,10 +309,10 @@ impl RowValues {
     }
 
     /// Extra columns by name: the older order first, names seen for the first time behind.
-    fn fold_extra(&mut self, older: &Self, older_names: &[String], own_names: &[String]) -> u32 {
-        let cells = |names, packed: &'_ Option<Vec<u8>>| -> Vec<(String, String)> {
+    fn fold_extra(&mut self, older: &Self, older_names: &Names, own_names: &Names) -> u32 {
+        let cells = |names: &Names, packed: &'_ Option<Vec<u8>>| -> Vec<(String, String)> {
             let packed = packed.as_deref().unwrap_or_default();
-            Extra { names, packed }.iter().map(|(name, cell): (&str, &str)| (name.to_owned(), cell.to_owned())).collect()
+            Extra { names: &names.extra, packed }.iter().map(|(name, cell): (&str, &str)| (name.to_owned(), cell.to_owned())).collect()
         };
         let mut merged = cells(older_names, &older.extra);
         let mut changed = 0;
@@ -301,12 +334,15 @@ impl RowValues {
             pack_cell(&mut packed, cell);
         }
         self.extra = (!packed.is_empty()).then_some(packed);
-        self.merged_names = Some(merged.into_iter().map(|(name, _)| name).collect());
+        let mut headers = older_names.headers.clone();
+        headers.extend(own_names.headers.iter().filter(|own| !older_names.headers.contains(own)).cloned());
+        headers.sort();
+        self.merged_names = Some(Names { extra: merged.into_iter().map(|(name, _)| name).collect(), headers });
         changed
     }
 
     /// The values as a lead, for the stages and for showing.
-    pub(super) fn as_lead<'a>(&'a self, names: &'a [String], default_source: &'a str, row: u64) -> Lead<'a> {
+    pub(super) fn as_lead<'a>(&'a self, names: &'a Names, default_source: &'a str, row: u64) -> Lead<'a> {
         let phone = self.phone.as_deref().unwrap_or_default();
         Lead {
             row,
@@ -322,15 +358,16 @@ impl RowValues {
             phone_reads: self.phone_e164.is_some() || phone::read_phone(phone, None).reads(),
             source: self.source.as_deref().unwrap_or(default_source),
             source_given: self.source.is_some(),
-            extra: lead::Extra { names, packed: self.extra.as_deref().unwrap_or_default() },
+            extra: lead::Extra { names: &names.extra, packed: self.extra.as_deref().unwrap_or_default() },
+            headers: &names.headers,
         }
     }
 }
 
 impl Store {
     /// The id of these column names, interned.
-    fn layout(&self, names: &[String]) -> Result<i64> {
-        let text = serde_json::to_string(names).expect("a list of texts is JSON");
+    fn layout(&self, names: &Names) -> Result<i64> {
+        let text = names.to_text();
         self.run(|connection| {
             let known =
                 connection.prepare_cached("SELECT id FROM layouts WHERE names = ?1")?.query_row([&text], |row| row.get(0)).optional()?;
@@ -343,10 +380,10 @@ impl Store {
     }
 
     /// The column names of a layout.
-    pub(super) fn layout_names(&self, id: i64) -> Result<Vec<String>> {
+    pub(super) fn layout_names(&self, id: i64) -> Result<Names> {
         let text: String =
             self.run(|connection| connection.prepare_cached("SELECT names FROM layouts WHERE id = ?1")?.query_row([id], |row| row.get(0)))?;
-        Ok(serde_json::from_str(&text).unwrap_or_default())
+        Ok(Names::of_text(&text))
     }
 
     /// The person in a row; `None` when there is no such row.

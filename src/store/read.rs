@@ -7,7 +7,7 @@ use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, params};
 use uuid::Uuid;
 
-use super::leads::RowValues;
+use super::leads::{Names, RowValues};
 use super::outcomes::OutcomeTotals;
 use super::{Result, Store};
 use crate::engine::email;
@@ -18,7 +18,7 @@ use crate::engine::stages::ab_test::Arm;
 #[derive(Debug, Clone)]
 pub struct StoredLead {
     values: RowValues,
-    names: Arc<[String]>,
+    names: Arc<Names>,
     default_source: String,
     /// Row of the last accepted row within its file.
     pub row: u64,
@@ -190,7 +190,7 @@ impl Store {
         }
     }
 
-    fn read_lead(&self, row: &rusqlite::Row<'_>, layouts: &mut HashMap<i64, Arc<[String]>>) -> Result<StoredLead> {
+    fn read_lead(&self, row: &rusqlite::Row<'_>, layouts: &mut HashMap<i64, Arc<Names>>) -> Result<StoredLead> {
         let read = || -> rusqlite::Result<(RowValues, Option<Vec<u8>>, StoredLead)> {
             let values = RowValues::read(row, 0)?;
             let stored = StoredLead {
@@ -213,7 +213,7 @@ impl Store {
         let names = if let Some(names) = layouts.get(&values.layout) {
             Arc::clone(names)
         } else {
-            let names: Arc<[String]> = self.layout_names(values.layout)?.into();
+            let names = Arc::new(self.layout_names(values.layout)?);
             layouts.insert(values.layout, Arc::clone(&names));
             names
         };

@@ -6,7 +6,7 @@
 use super::dictionary::{self, Dictionary, PERSONS, PLACES, Role, preference};
 use super::profile::{ColumnProfile, Kind};
 use super::reading::{self, Evidence, Rank, Reading};
-use super::{ColumnUse, Doubt, Field, FieldFrom, Mapping, MappingWarning, normalise};
+use super::{ColumnUse, Doubt, Field, FieldFrom, FieldHeader, Mapping, MappingWarning, normalise};
 use crate::engine::rules::ColumnRules;
 
 /// Warnings of one file; a header so odd that it earns more is told by these.
@@ -624,7 +624,12 @@ impl<'a> Choice<'a> {
             }
             _ => None,
         };
-        Mapping { fields: self.fields, columns, extra, extra_names, other_emails, warnings: self.warnings }
+        let field_headers = Field::ALL.into_iter().filter_map(|field| match self.fields[field as usize] {
+            FieldFrom::Column(at) if self.names[at] != field.name() => Some(FieldHeader { field, header: self.names[at].clone() }),
+            _ => None,
+        });
+        let field_headers = field_headers.collect();
+        Mapping { fields: self.fields, columns, extra, extra_names, field_headers, other_emails, warnings: self.warnings }
     }
 
     fn why_extra(&self, at: usize) -> String {
