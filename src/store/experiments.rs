@@ -40,11 +40,11 @@ impl Group<'_> {
                 Some((_, version, _)) => version + 1,
                 None => 1,
             };
-            connection.prepare_cached("INSERT INTO experiments (name, version, variants) VALUES (?1, ?2, ?3)")?.execute(params![
-                experiment.id,
-                version,
-                variants
-            ])?;
+            connection
+                .prepare_cached(
+                    "INSERT INTO experiments (name, version, variants, since) SELECT ?1, ?2, ?3, coalesce(max(seq), 0) + 1 FROM jobs",
+                )?
+                .execute(params![experiment.id, version, variants])?;
             Ok(Registered { id: connection.last_insert_rowid(), version })
         })
     }
@@ -75,6 +75,20 @@ impl Store {
             let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, shares(&row.get::<_, String>(3)?))))?;
             rows.collect()
         })
+    }
+
+    /// Gives every experiment the version that was in force for a job, of which the store knows since when.
+    pub(super) fn number_experiments_then(&self, rules: &mut Rules, job: i64) -> Result<()> {
+        for experiment in &mut rules.experiments {
+            let variants = fingerprint(experiment);
+            let then: Option<u32> = self.run(|connection| {
+                connection
+                    .prepare_cached("SELECT max(version) FROM experiments WHERE name = ?1 AND variants = ?2 AND since <= ?3")?
+                    .query_row(params![experiment.id, variants, job], |row| row.get(0))
+            })?;
+            experiment.version = then.unwrap_or(experiment.version);
+        }
+        Ok(())
     }
 
     /// The row of a version of an experiment.

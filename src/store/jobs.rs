@@ -182,7 +182,7 @@ impl Group<'_> {
         self.store.run(|c| c.prepare_cached("DELETE FROM unfinished WHERE job_id = ?1")?.execute([job.job_id.as_bytes()])).map(drop)
     }
 
-    /// Notes that a rejected row came back and was taken; a row is resolved once.
+    /// Notes that a rejected row came back and was taken. However often it does, it is resolved once; each time is kept.
     ///
     /// # Errors
     /// [`StoreError`](super::StoreError).
@@ -361,8 +361,10 @@ impl Store {
     /// # Errors
     /// [`StoreError`](super::StoreError).
     pub fn resolved(&self, seq: i64) -> Result<u64> {
-        self.run(|c| c.prepare_cached("SELECT count(*) FROM resolutions WHERE parent = ?1")?.query_row([seq], |row| row.get::<_, i64>(0)))
-            .map(i64::unsigned_abs)
+        self.run(|c| {
+            c.prepare_cached("SELECT count(DISTINCT row) FROM resolutions WHERE parent = ?1")?.query_row([seq], |row| row.get::<_, i64>(0))
+        })
+        .map(i64::unsigned_abs)
     }
 
     /// The rows that a job rejected, with its place in the order of commits; `None` for a job we do not know.

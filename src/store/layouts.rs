@@ -1,4 +1,5 @@
-//! The layout of the last file of each source: which columns it had, and which field came from where.
+//! The layouts of each source's files: which columns they had, and which field came from where. The last one counts; those
+//! before it are kept, because they count again when it is taken out.
 //!
 //! Only remembers. What counts as a change is decided by `engine::drift`; the names of extra columns, which the table
 //! `layouts` holds, are another matter and belong to the leads.
@@ -10,7 +11,7 @@ use super::{Group, Result, Store};
 use crate::engine::drift::{KnownColumn, KnownLayout};
 
 impl Group<'_> {
-    /// Remembers the layout of a file that was taken, in place of the source's last one.
+    /// Remembers the layout of a file that was taken: the source's last one from now on.
     ///
     /// # Errors
     /// [`StoreError`](super::StoreError).
@@ -21,7 +22,7 @@ impl Group<'_> {
         self.store.run(|connection| {
             connection
                 .prepare_cached(
-                    "INSERT OR REPLACE INTO source_layouts (source, job_id, columns, fields, delimiter, encoding, header_row)
+                    "INSERT INTO source_layouts (source, job_id, columns, fields, delimiter, encoding, header_row)
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
                 )?
                 .execute(params![
@@ -47,15 +48,16 @@ impl Store {
     pub fn layout_of(&self, source: &str) -> Result<Option<KnownLayout>> {
         let is_there: bool = self.run(|connection| {
             connection
-                .prepare_cached("SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'source_layouts')")?
+                .prepare_cached("SELECT EXISTS (SELECT 1 FROM pragma_table_info('source_layouts') WHERE name = 'id')")?
                 .query_row([], |row| row.get(0))
         })?;
         if !is_there {
             return Ok(None);
         }
         let found = self.run(|connection| {
-            let mut statement = connection
-                .prepare_cached("SELECT columns, fields, delimiter, encoding, header_row FROM source_layouts WHERE source = ?1")?;
+            let mut statement = connection.prepare_cached(
+                "SELECT columns, fields, delimiter, encoding, header_row FROM source_layouts WHERE source = ?1 ORDER BY id DESC LIMIT 1",
+            )?;
             let read = |row: &rusqlite::Row<'_>| {
                 let (columns, fields): (String, String) = (row.get(0)?, row.get(1)?);
                 let layout = KnownLayout {
@@ -121,7 +123,7 @@ mod tests {
     fn what_cannot_be_read_is_not_known() {
         let (_dir, store) = scratch();
         for (columns, fields) in [("no JSON", "[[],[],[],[],[],[]]"), ("[]", "[[0],[],[],[],[],[]]"), ("[]", "[[]]"), ("{}", "[]")] {
-            let insert = "INSERT OR REPLACE INTO source_layouts VALUES ('zillow', x'00', ?1, ?2, 44, 'UTF-8', 1)";
+            let insert = "INSERT INTO source_layouts VALUES (NULL, 'zillow', x'00', ?1, ?2, 44, 'UTF-8', 1)";
             store.run(|c| c.execute(insert, [columns, fields])).expect("insert");
             assert_eq!(store.layout_of("zillow").expect("read"), None, "{columns} {fields}");
         }

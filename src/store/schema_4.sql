@@ -52,3 +52,39 @@ CREATE TABLE stagings (
 );
 ALTER TABLE leads ADD COLUMN staged INTEGER;
 CREATE INDEX jobs_learned ON jobs (learned) WHERE learned <> 0;
+
+-- The staging that a lead had before its next row came: what it goes back to when that row is taken out.
+ALTER TABLE history ADD COLUMN staged INTEGER;
+
+-- The first job that could give a version of an experiment: which one was in force for a job must be known when its leads
+-- are made anew.
+ALTER TABLE experiments ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
+
+-- Every return of a rejected row, also of one that had come back before: the second counts once the first is taken out.
+CREATE TABLE resolutions_4 (
+    parent INTEGER NOT NULL,
+    row    INTEGER NOT NULL,
+    child  INTEGER NOT NULL,
+    PRIMARY KEY (parent, row, child)
+) WITHOUT ROWID;
+INSERT INTO resolutions_4 SELECT parent, row, child FROM resolutions;
+DROP TABLE resolutions;
+ALTER TABLE resolutions_4 RENAME TO resolutions;
+
+-- The layout of every file that was taken from a source, not of the last alone: the one before counts again when the last
+-- is taken out.
+CREATE TABLE source_layouts_4 (
+    id         INTEGER PRIMARY KEY,
+    source     TEXT NOT NULL,
+    job_id     BLOB NOT NULL,
+    columns    TEXT NOT NULL,
+    fields     TEXT NOT NULL,
+    delimiter  INTEGER NOT NULL,
+    encoding   TEXT NOT NULL,
+    header_row INTEGER NOT NULL
+);
+INSERT INTO source_layouts_4 (source, job_id, columns, fields, delimiter, encoding, header_row)
+    SELECT source, job_id, columns, fields, delimiter, encoding, header_row FROM source_layouts ORDER BY source;
+DROP TABLE source_layouts;
+ALTER TABLE source_layouts_4 RENAME TO source_layouts;
+CREATE INDEX source_layouts_source ON source_layouts (source, id);
