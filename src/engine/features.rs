@@ -138,7 +138,7 @@ impl Model {
     /// Probability of a conversion, 0 to 1, both excluded.
     #[must_use]
     pub fn probability(&self, traits: &Traits<'_>) -> f64 {
-        logistic(self.log_odds(traits))
+        probability_of(self.log_odds(traits))
     }
 }
 
@@ -146,48 +146,64 @@ impl Term {
     /// What this input adds to the log odds.
     #[must_use]
     pub fn log_odds(&self, traits: &Traits<'_>) -> f64 {
+        match self.input {
+            Input::Value => self.of_number(traits.value_log10),
+            Input::Phone => self.of_flag(traits.has_phone),
+            Input::FreeMail => self.of_flag(traits.is_free_mail),
+            Input::Source => self.of_text(traits.source),
+            Input::Location => self.of_text(traits.location),
+            Input::Column(at) => self.of_text(traits.columns.get(at).copied().unwrap_or("")),
+        }
+    }
+
+    /// What a cell adds.
+    #[must_use]
+    pub fn of_text(&self, text: &str) -> f64 {
         match &self.effect {
-            Effect::Number { mean, deviation, weight, missing } => match self.number(traits) {
-                Some(x) => weight * ((x - mean) / deviation),
-                None => *missing,
-            },
+            Effect::Number { .. } => self.of_number(number_of(text)),
             Effect::Level { levels, other } => {
-                let level = self.text(traits);
-                levels.binary_search_by(|(name, _)| name.as_str().cmp(level)).map_or(*other, |at| levels[at].1)
+                levels.binary_search_by(|(name, _)| name.as_str().cmp(text)).map_or(*other, |at| levels[at].1)
             }
-            Effect::Flag { weight } => {
-                let holds = match self.input {
-                    Input::Phone => traits.has_phone,
-                    Input::FreeMail => traits.is_free_mail,
-                    _ => !self.text(traits).is_empty(),
-                };
-                if holds { *weight } else { 0.0 }
-            }
+            Effect::Flag { .. } => self.of_flag(!text.is_empty()),
         }
     }
 
-    fn number(&self, traits: &Traits<'_>) -> Option<f64> {
-        match self.input {
-            Input::Value => traits.value_log10,
-            _ => number_of(self.text(traits)),
+    /// What a number adds, or having none.
+    #[must_use]
+    pub fn of_number(&self, number: Option<f64>) -> f64 {
+        match (&self.effect, number) {
+            (Effect::Number { mean, deviation, weight, .. }, Some(x)) => weight * ((x - mean) / deviation),
+            (Effect::Number { missing, .. }, None) => *missing,
+            (Effect::Level { other, .. }, _) => *other,
+            (Effect::Flag { .. }, _) => self.of_flag(number.is_some()),
         }
     }
 
-    fn text<'a>(&self, traits: &Traits<'a>) -> &'a str {
-        match self.input {
-            Input::Source => traits.source,
-            Input::Location => traits.location,
-            Input::Column(at) => traits.columns.get(at).copied().unwrap_or(""),
-            Input::Value | Input::Phone | Input::FreeMail => "",
+    /// What a flag adds.
+    #[must_use]
+    pub fn of_flag(&self, holds: bool) -> f64 {
+        match &self.effect {
+            Effect::Flag { weight } if holds => *weight,
+            _ => 0.0,
         }
     }
 }
 
-/// A plain number as cells hold it: `12`, `-3.5`, `1e3`; none for anything else, and for what is not finite.
+/// A plain number as cells hold it: `12`, `-3.5`, `1e3`; none for anything else, and for what is beyond 10^15: such columns
+/// hold identifiers, and squares of it would leave what a float can hold.
 #[must_use]
 pub fn number_of(cell: &str) -> Option<f64> {
     let is_number = cell.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+' | b'e' | b'E'));
-    cell.parse().ok().filter(|number: &f64| is_number && number.is_finite())
+    if !is_number {
+        return None;
+    }
+    cell.parse().ok().filter(|number: &f64| number.abs() <= 1e15) // what does not parse is no number
+}
+
+/// The probability of log odds, held between 10^−13 and its opposite: no cell, however odd, makes a model certain.
+#[must_use]
+pub fn probability_of(log_odds: f64) -> f64 {
+    logistic(log_odds.clamp(-30.0, 30.0))
 }
 
 /// 1/(1 + e^−z), without overflow on either side.
@@ -239,6 +255,7 @@ mod tests {
             ("inf", None),
             ("NaN", None),
             ("1e999", None),
+            ("12345678901234567890", None),
             ("3 km", None),
         ] {
             assert_eq!(number_of(cell), number, "{cell}");
