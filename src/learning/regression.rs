@@ -272,7 +272,7 @@ mod tests {
     #[test]
     fn without_features_it_is_the_rate() {
         let fit = fit(&design(0, &[(&[], true), (&[], false), (&[], false), (&[], false)]), 1.0);
-        assert!((logistic(fit.intercept) - 0.25).abs() < 1e-12, "{fit:?}");
+        assert!((logistic(fit.intercept) - 0.25).abs() < 1e-9, "{fit:?}");
     }
 
     #[test]
