@@ -177,29 +177,30 @@ fn stage_1_ab_test(bencher: Bencher) {
 
 #[divan::bench]
 fn stage_2_script_promotion(bencher: Bencher) {
-    of_leads(bencher, |_, staged| script_promotion::choose(&staged.ab_test, &SAMPLE.rules, &SAMPLE.learned));
+    let ladder = script_promotion::Ladder::of(&SAMPLE.rules, &SAMPLE.learned);
+    of_leads(bencher, |_, staged| script_promotion::choose(&staged.ab_test, &SAMPLE.rules, &ladder));
 }
 
 #[divan::bench]
 fn stage_3_deal_packet(bencher: Bencher) {
-    of_leads(bencher, |lead, _| deal_packet::prepare(lead, &SAMPLE.rules));
+    of_leads(bencher, |lead, _| deal_packet::prepare(lead, &SAMPLE.rules, &SAMPLE.learned));
 }
 
 #[divan::bench]
 fn stage_4_outcome(bencher: Bencher) {
-    of_leads(bencher, |lead, _| outcome::evaluate(lead, &SAMPLE.rules, &SAMPLE.learned));
+    of_leads(bencher, |lead, staged| outcome::evaluate(lead, staged.deal_packet.band, &SAMPLE.rules, &SAMPLE.learned, None));
 }
 
 #[divan::bench]
 fn stage_5_clone_readiness(bencher: Bencher) {
-    of_leads(bencher, |lead, _| clone_readiness::assess(lead, &SAMPLE.rules, &SAMPLE.learned));
+    of_leads(bencher, |lead, staged| clone_readiness::assess(lead, staged.deal_packet.band, &SAMPLE.rules, &SAMPLE.learned));
 }
 
 #[divan::bench]
 fn stage_6_lead_score(bencher: Bencher) {
-    let scale = lead_score::ValueScale::of(&SAMPLE.rules.score, &SAMPLE.learned);
+    let scale = lead_score::Scale::of(&SAMPLE.rules, &SAMPLE.learned);
     of_leads(bencher, |lead, staged| {
-        lead_score::score(lead, staged.deal_packet.risks, &staged.outcome, &staged.clone_readiness, &SAMPLE.rules, &SAMPLE.learned, scale)
+        lead_score::score(lead, staged.deal_packet.risks, &staged.outcome, &staged.clone_readiness, &SAMPLE.rules, scale)
     });
 }
 

@@ -128,6 +128,7 @@ impl<'s> Restaging<'s> {
             ingested_at: &ingested_at,
             rules: &rules.version,
             learned: self.learned.version,
+            model: self.learned.model.as_ref().map_or("", |model| &model.id),
             packet: &rules.packet,
         };
         Ok(show(&staged, &from))

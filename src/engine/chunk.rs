@@ -182,7 +182,8 @@ impl IssueCounts {
 #[must_use]
 pub fn run(chunk: &Chunk, context: &Context<'_>) -> ChunkOutcome {
     let outcome = ChunkOutcome { notes: Notes::keeping(context.issues_kept), ..ChunkOutcome::default() };
-    let course = Course::of(context.rules, context.learned);
+    let mapping = &context.plan.mapping;
+    let course = Course::of(context.rules, context.learned).for_columns(&mapping.extra_names, &mapping.field_headers);
     let rendering = context.render.map(|of| of(context));
     let mut work = Work { context, course, rendering, outcome, issues: Vec::new(), restored: Cells::new(), lines: 0 };
     let table = &context.plan.layout.table;

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::email;
-use super::lead::Lead;
+use super::lead::{Field, FieldHeader, Lead, Place};
 use super::rules::cell_of;
 
 /// What a model may look at of one lead. Borrowed, so that a lead in hand and one read from the store look alike.
@@ -38,6 +38,61 @@ impl<'a> Traits<'a> {
             is_free_mail: email::is_free_mail(lead.email),
             columns: columns.iter().map(|column| cell_of(lead, column).trim()).collect(),
         }
+    }
+
+    /// Of a lead of a file whose columns have been looked up.
+    #[must_use]
+    pub fn at(lead: &Lead<'a>, places: &Places) -> Self {
+        Self { columns: places.cells(lead), ..Self::of(lead, &[]) }
+    }
+}
+
+/// Where the configured columns stand in the leads of one file: looked up once, so that no lead is searched by names.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Places {
+    /// Of each column that is a field: the column's place in the list, and the field.
+    fields: Vec<(usize, Field)>,
+    /// Of each column that is extra: the extra column's place, and the column's, in the order of the extra columns.
+    extra: Vec<(usize, usize)>,
+    /// How many columns are configured.
+    count: usize,
+}
+
+impl Places {
+    /// Looks the columns up.
+    #[must_use]
+    pub fn of(columns: &[String], extra_names: &[String], headers: &[FieldHeader]) -> Self {
+        let mut places = Self { count: columns.len(), ..Self::default() };
+        for (at, column) in columns.iter().enumerate() {
+            match Place::of(column, extra_names, headers) {
+                Place::Field(field) => places.fields.push((at, field)),
+                Place::Extra(extra) => places.extra.push((extra, at)),
+                Place::Nowhere => {}
+            }
+        }
+        places.extra.sort_unstable();
+        places
+    }
+
+    /// The cells of the columns, trimmed; empty where there is none.
+    fn cells<'a>(&self, lead: &Lead<'a>) -> Vec<&'a str> {
+        let mut cells = vec![""; self.count];
+        for (at, field) in &self.fields {
+            cells[*at] = lead.text(*field).trim();
+        }
+        let mut wanted = self.extra.iter().peekable();
+        if wanted.peek().is_none() {
+            return cells;
+        }
+        for (extra, (_, cell)) in lead.extra.iter().enumerate() {
+            while let Some((_, at)) = wanted.next_if(|(next, _)| *next == extra) {
+                cells[*at] = cell.trim();
+            }
+            if wanted.peek().is_none() {
+                break;
+            }
+        }
+        cells
     }
 }
 

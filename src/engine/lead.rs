@@ -239,7 +239,7 @@ pub struct RowIssue {
 
 /// What the stages left for the committer: everything it tallies or stores, in a few bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[allow(clippy::struct_excessive_bools)] // four independent facts
+#[allow(clippy::struct_excessive_bools)] // independent facts
 pub struct StageMark {
     /// Score in hundredths of a point, 0 to 10 000.
     pub score: u16,
@@ -255,6 +255,12 @@ pub struct StageMark {
     pub promote: bool,
     /// Probability in millionths; `u32::MAX` when unknown.
     pub probability_ppm: u32,
+    /// Whether the probability rests on outcomes.
+    pub is_learned: bool,
+    /// Score of the script in millionths; `u32::MAX` when unknown.
+    pub script_score_ppm: u32,
+    /// Overall clone readiness in millionths; `u32::MAX` when unknown.
+    pub readiness_ppm: u32,
 }
 
 /// One accepted lead, borrowed from its batch (or from a stored row). An absent optional text is `""`.

@@ -57,6 +57,13 @@ impl Learned {
         self.converted > 0 && self.converted < self.resolved
     }
 
+    /// The only kind of outcomes there is: whether those are wins. `None` without any, and with both.
+    #[must_use]
+    pub fn only_kind(&self) -> Option<Kind> {
+        let kind = if self.converted > 0 { Kind::Wins } else { Kind::Losses };
+        (self.resolved > 0 && !self.has_both()).then_some(kind)
+    }
+
     /// Where a script stands, once history has moved or measured it.
     #[must_use]
     pub fn standing(&self, id: &str, version: u32) -> Option<&ScriptStanding> {
@@ -141,6 +148,23 @@ pub struct ScriptStanding {
     pub conversions: u64,
     /// Its trials and those of the primary together when it last took a step.
     pub trials_at_step: u64,
+}
+
+/// A kind of outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Leads that converted.
+    Wins,
+    /// Leads that did not.
+    Losses,
+}
+
+impl Kind {
+    /// The word as it stands in reasons.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        ["wins", "losses"][self as usize]
+    }
 }
 
 /// Where a figure comes from.

@@ -13,7 +13,7 @@ use crate::engine::outcomes::{PlanKind, Verdict};
 use crate::engine::plan::Plan;
 use crate::engine::quality::{self, Counts, RowTally, ValueSummary};
 use crate::engine::rules::Rules;
-use crate::engine::stages::insufficient;
+use crate::engine::stages::{Unknown, insufficient};
 use crate::journal::report::{self, Column, Digits, IssueRef, Issues, Outcomes, Quality, Rows, StageSummary, Stages, Systematic, Tiers};
 use crate::render::receipt::{Facts, Problem};
 use crate::store::leads::Taken;
@@ -58,8 +58,10 @@ pub(super) struct Tally {
     in_experiment: u64,
     with_script: u64,
     promoted: u64,
-    probability_ppm: u64,
-    probabilities: u64,
+    probabilities: Mean,
+    learned: u64,
+    script_scores: Mean,
+    readiness: Mean,
     values: ValueSummary,
     outcomes: Outcomes,
 }
@@ -93,10 +95,10 @@ impl Tally {
         self.in_experiment += u64::from(mark.in_experiment);
         self.with_script += u64::from(mark.has_script);
         self.promoted += u64::from(mark.promote);
-        if mark.probability_ppm != u32::MAX {
-            self.probability_ppm += u64::from(mark.probability_ppm);
-            self.probabilities += 1;
-        }
+        self.probabilities.add(mark.probability_ppm);
+        self.learned += u64::from(mark.is_learned);
+        self.script_scores.add(mark.script_score_ppm);
+        self.readiness.add(mark.readiness_ppm);
         if let Some(value) = lead.value {
             self.values.add(value);
         }
@@ -236,12 +238,31 @@ impl Tally {
             return Stages::default();
         }
         let need = rules.outcome.min_trials;
-        let waiting = insufficient(learned.resolved, need);
+        let waiting = match learned.only_kind() {
+            Some(kind) => Unknown::Only(kind).to_string(),
+            None => insufficient(learned.resolved, need),
+        };
         let split = |yes: &str, count: u64, no: &str| BTreeMap::from([(yes.to_owned(), count), (no.to_owned(), accepted - count)]);
         let summary =
             |counts, mean: Option<f64>, basis: &str, reason: Option<String>| StageSummary { counts, mean, basis: basis.to_owned(), reason };
         let no_figure = |what: &str| Some(format!("{what} has no figure to average"));
-        let mean_probability = (self.probabilities > 0).then(|| self.probability_ppm as f64 / self.probabilities as f64 / 1e6);
+        let mean_probability = self.probabilities.value();
+        let basis = match self.learned {
+            0 => "prior",
+            learned if learned == accepted => "learned",
+            _ => "mixed",
+        };
+        let of_outcomes = |mean: &Option<f64>| if mean.is_some() { "learned" } else { "rule" };
+        let (script_score, readiness) = (self.script_scores.value(), self.readiness.value());
+        let clone_waits = if learned.has_both() && learned.resolved >= u64::from(rules.clone.min_outcomes) {
+            "no lead's segment has all of its figures yet".to_owned()
+        } else {
+            match learned.only_kind() {
+                Some(kind) => Unknown::Only(kind).to_string(),
+                None => insufficient(learned.resolved, rules.clone.min_outcomes),
+            }
+        };
+        let no_score = if learned.scripts.is_empty() { waiting.clone() } else { "no lead's script has a score".to_owned() };
         let tiers = ["A", "B", "C", "D"].into_iter().zip(self.tiers).map(|(tier, count)| (tier.to_owned(), count)).collect();
         Stages {
             ab_test: summary(
@@ -252,22 +273,22 @@ impl Tally {
             ),
             script_promotion: summary(
                 split("with_script", self.with_script, "without_script"),
-                None,
-                "rule",
-                Some(if rules.scripts.is_empty() { "no scripts configured".to_owned() } else { waiting.clone() }),
+                script_score,
+                of_outcomes(&script_score),
+                script_score.is_none().then(|| if rules.scripts.is_empty() { "no scripts configured".to_owned() } else { no_score }),
             ),
             deal_packet: summary(split("ready", self.packets_ready, "pending"), None, "rule", no_figure("a packet")),
             outcome: summary(
-                split("evaluated", self.probabilities, "unknown"),
+                split("evaluated", self.probabilities.count, "unknown"),
                 mean_probability,
-                "prior",
+                basis,
                 mean_probability.is_none().then(|| format!("{waiting}, and no prior is configured")),
             ),
             clone_readiness: summary(
                 split("PROMOTE", self.promoted, "BLOCK"),
-                None,
-                "rule",
-                Some(insufficient(learned.resolved, rules.clone.min_outcomes)),
+                readiness,
+                of_outcomes(&readiness),
+                readiness.is_none().then_some(clone_waits),
             ),
             lead_score: summary(tiers, Some(round2(self.score_hundredths as f64 / 100.0 / accepted as f64)), "rule", None),
         }
@@ -311,6 +332,27 @@ pub(super) fn dialect_told(plan: &Plan) -> report::Dialect {
         quote: quote.map(|quote| char::from(quote).to_string()),
         header_row: plan.layout.has_header().then_some(plan.layout.header_row),
         confidence: Some(plan.layout.confidence()),
+    }
+}
+
+/// The mean of shares in millionths, of which some may be unknown.
+#[derive(Debug, Clone, Copy, Default)]
+struct Mean {
+    ppm: u64,
+    count: u64,
+}
+
+impl Mean {
+    fn add(&mut self, ppm: u32) {
+        if ppm != u32::MAX {
+            self.ppm += u64::from(ppm);
+            self.count += 1;
+        }
+    }
+
+    #[allow(clippy::cast_precision_loss)] // counts
+    fn value(self) -> Option<f64> {
+        (self.count > 0).then(|| self.ppm as f64 / self.count as f64 / 1e6)
     }
 }
 

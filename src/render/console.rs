@@ -6,8 +6,11 @@ use std::borrow::Cow;
 use super::words::{self, Band, Grouped, Points, shown};
 pub use super::words::{money, thousands};
 use crate::engine::lead::{Field, Lead};
-use crate::engine::rules::PacketRules;
-use crate::engine::stages::{Staged, insufficient};
+use crate::engine::learned::Basis;
+use crate::engine::rules::{PacketRules, ScriptStatus};
+use crate::engine::stages::Staged;
+use crate::engine::stages::clone_readiness::Scope;
+use crate::engine::stages::outcome::Method;
 use crate::journal::report::Outcomes;
 
 /// `[STARTING] CSV Ingestion from: path/to/file.csv`
@@ -124,7 +127,12 @@ fn ab_test(staged: &Staged<'_>) -> String {
 fn script(staged: &Staged<'_>) -> String {
     let reason = staged.script_promotion.reason.map(|why| why.to_string()).unwrap_or_default();
     match staged.script_promotion.script {
-        Some(script) => format!("{} version {} ({}, {}); {reason}", script.id, script.version, script.channel, script.status.as_str()),
+        Some(script) => {
+            let status = staged.script_promotion.status.map_or("", ScriptStatus::as_str);
+            let standing =
+                staged.script_promotion.score.map_or(reason, |score| format!("better than the primary with probability {score:.3}"));
+            format!("{} version {} ({}, {status}); {standing}", script.id, script.version, script.channel)
+        }
         None => reason,
     }
 }
@@ -143,6 +151,11 @@ fn outcome(staged: &Staged<'_>) -> String {
     let outcome = &staged.outcome;
     let reason = outcome.reason.map(|why| why.to_string()).unwrap_or_default();
     match outcome.probability {
+        Some(chance) if outcome.basis == Basis::Learned => {
+            let method = outcome.method.map_or("", Method::as_str);
+            let lift = outcome.lift.map_or(String::new(), |lift| format!("; {lift:.2} times the base rate"));
+            format!("{:.1} % (basis: learned, by {method}){lift}", chance * 100.0)
+        }
         Some(chance) => format!("{:.1} % (basis: {}); {reason}", chance * 100.0, outcome.basis.as_str()),
         None => format!("unknown: {reason}"),
     }
@@ -150,9 +163,11 @@ fn outcome(staged: &Staged<'_>) -> String {
 
 fn clone(staged: &Staged<'_>) -> String {
     let clone = &staged.clone_readiness;
+    let segment = clone.segment.map_or("", Scope::as_str);
     match clone.gates.iter().find(|gate| !gate.passed) {
-        Some(gate) => format!("BLOCK ({})", insufficient(gate.reason.have, gate.reason.need)),
-        None => "PROMOTE".to_owned(),
+        Some(gate) if clone.segment.is_none() => format!("BLOCK ({})", gate.reason),
+        Some(gate) => format!("BLOCK ({}: {}; segment: {segment})", gate.name, gate.reason),
+        None => format!("PROMOTE (segment: {segment})"),
     }
 }
 

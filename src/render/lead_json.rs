@@ -10,18 +10,19 @@ use std::fmt::{self, Display};
 use std::io::{self, Write};
 
 use super::Provenance;
-use super::words::{self, Band, Lacking, Points, Tell};
+use super::words::{self, Band, Lacking, Points, Reason, Tell};
 use crate::engine::chunk::{Context, Rendering};
 use crate::engine::decimal::Decimal;
 use crate::engine::lead::Lead;
 use crate::engine::learned::Basis;
 use crate::engine::rejects;
+use crate::engine::rules::ScriptStatus;
+use crate::engine::stages::Staged;
 use crate::engine::stages::ab_test::AbTest;
-use crate::engine::stages::clone_readiness::CloneReadiness;
+use crate::engine::stages::clone_readiness::{CloneReadiness, Scope};
 use crate::engine::stages::deal_packet::{self, NoOffer};
-use crate::engine::stages::outcome::Outcome;
+use crate::engine::stages::outcome::{Method, Outcome};
 use crate::engine::stages::script_promotion::ScriptPromotion;
-use crate::engine::stages::{Staged, Unknown};
 
 /// Appends the line of a lead, newline included.
 pub fn write_lead(out: &mut Vec<u8>, row: u64, lead: &Lead<'_>, staged: &Staged<'_>, from: &Provenance<'_>) {
@@ -134,7 +135,7 @@ struct JsonLines<'a> {
     outcomes: Remembered<Outcome>,
     readiness: Remembered<CloneReadiness>,
     bands: Remembered<usize>,
-    unknown: Remembered<(&'static str, u16, u16, Option<Unknown>)>,
+    unknown: Remembered<(&'static str, u16, u16, Option<Reason>)>,
     quality: Remembered<(u16, u16, u64, Lacking)>,
 }
 
@@ -180,7 +181,7 @@ impl<'a> JsonLines<'a> {
             stages.object(key!("deal_packet"), |stage| deal_packet(stage, lead, staged, &from, &mut self.bands));
             stages.key(key!("outcome"));
             let found = staged.outcome;
-            self.outcomes.write(stages.out, found, |out| object(out, |stage| outcome(stage, &found)));
+            self.outcomes.write(stages.out, found, |out| object(out, |stage| outcome(stage, &found, from.model)));
             stages.key(key!("clone_readiness"));
             let found = staged.clone_readiness;
             self.readiness.write(stages.out, found, |out| object(out, |stage| clone_readiness(stage, &found)));
@@ -237,9 +238,9 @@ fn script_promotion(stage: &mut Object<'_>, found: &ScriptPromotion<'_>) {
     stage.optional(key!("script"), found.script.map_or("", |script| &script.id));
     stage.number(key!("version"), found.script.map(|script| script.version));
     stage.optional(key!("channel"), found.script.map_or("", |script| &script.channel));
-    stage.optional(key!("status"), found.script.map_or("", |script| script.status.as_str()));
+    stage.optional(key!("status"), found.status.map_or("", ScriptStatus::as_str));
     stage.share(key!("score"), found.score);
-    stage.text(key!("basis"), if found.score.is_some() { Basis::Learned } else { Basis::Rule }.as_str());
+    stage.text(key!("basis"), if found.is_learned { Basis::Learned } else { Basis::Rule }.as_str());
     stage.phrase(key!("reason"), found.reason);
 }
 
@@ -265,15 +266,20 @@ fn deal_packet(stage: &mut Object<'_>, lead: &Lead<'_>, staged: &Staged<'_>, fro
     stage.optional(key!("offer_reason"), packet.offer.err().map_or("", NoOffer::reason));
     stage.optional(key!("terms"), &from.packet.terms);
     stage.optional(key!("script"), staged.script_promotion.script.map_or("", |script| &script.id));
+    stage.number(key!("script_version"), staged.script_promotion.script.map(|script| script.version));
+    stage.optional(key!("script_channel"), staged.script_promotion.script.map_or("", |script| &script.channel));
     stage.list(key!("missing"), |list| packet.missing.iter().for_each(|field| list.text(field.name())));
     stage.list(key!("next_actions"), |list| list.sentences(|tell| words::next_actions(lead, staged, tell)));
     stage.list(key!("risks"), |list| packet.risks.iter().for_each(|risk| list.text(risk.text())));
     stage.text(key!("basis"), Basis::Rule.as_str());
 }
 
-fn outcome(stage: &mut Object<'_>, found: &Outcome) {
+fn outcome(stage: &mut Object<'_>, found: &Outcome, model: &str) {
     stage.share(key!("probability"), found.probability);
     stage.text(key!("basis"), found.basis.as_str());
+    stage.optional(key!("method"), found.method.map_or("", Method::as_str));
+    stage.optional(key!("model"), if found.method == Some(Method::Model) { model } else { "" });
+    stage.share(key!("base_rate"), found.base_rate);
     stage.share(key!("lift"), found.lift);
     stage.number(key!("expected_value"), found.expected_value.filter(|value| value.is_finite()).map(Cents));
     stage.phrase(key!("reason"), found.reason);
@@ -281,6 +287,8 @@ fn outcome(stage: &mut Object<'_>, found: &Outcome) {
 
 fn clone_readiness(stage: &mut Object<'_>, found: &CloneReadiness) {
     stage.text(key!("recommendation"), if found.promote { "PROMOTE" } else { "BLOCK" });
+    stage.optional(key!("segment"), found.segment.map_or("", Scope::as_str));
+    stage.number(key!("outcomes"), found.segment.map(|_| found.outcomes));
     stage.share(key!("accuracy"), found.accuracy);
     stage.share(key!("confidence"), found.confidence);
     stage.share(key!("consistency"), found.consistency);
@@ -291,11 +299,13 @@ fn clone_readiness(stage: &mut Object<'_>, found: &CloneReadiness) {
             list.object(|one| {
                 one.text(key!("gate"), gate.name);
                 one.flag(key!("passed"), gate.passed);
-                one.phrase(key!("reason"), (!gate.passed).then_some(Unknown::Outcomes { have: gate.reason.have, need: gate.reason.need }));
+                one.share(key!("figure"), gate.figure);
+                one.share(key!("limit"), Some(gate.limit));
+                one.phrase(key!("reason"), Some(gate.reason));
             });
         }
     });
-    stage.text(key!("basis"), if found.overall.is_some() { Basis::Learned } else { Basis::Rule }.as_str());
+    stage.text(key!("basis"), if found.segment.is_some() { Basis::Learned } else { Basis::Rule }.as_str());
 }
 
 /// The score, but for the sentences about it.
@@ -699,13 +709,13 @@ mod tests {
             r#""reason":"insufficient outcomes: 0 of 30"},"#,
             r#""deal_packet":{"packet_id":"PACKET","status":"ready","channels":[{"channel":"phone","address":"+17135550123"},"#,
             r#"{"channel":"email","address":"john@example.com"}],"value":500000.50,"band":"500,000 to 1,000,000","offer":420000.00,"#,
-            r#""offer_reason":null,"terms":"cash, 30 days","script":"hello","missing":[],"#,
+            r#""offer_reason":null,"terms":"cash, 30 days","script":"hello","script_version":2,"script_channel":"email","missing":[],"#,
             r#""next_actions":["Write to john@example.com with script hello version 2","Offer 420,000.00"],"risks":[],"basis":"rule"},"#,
-            r#""outcome":{"probability":0.05,"basis":"prior","lift":null,"expected_value":25000.03,"reason":"insufficient outcomes: 0 of 30"},"#,
-            r#""clone_readiness":{"recommendation":"BLOCK","accuracy":null,"confidence":null,"consistency":null,"robustness":1,"overall":null,"#,
-            r#""gates":[{"gate":"readiness","passed":false,"reason":"insufficient outcomes: 0 of 30"},"#,
-            r#"{"gate":"performance","passed":false,"reason":"insufficient outcomes: 0 of 30"},"#,
-            r#"{"gate":"safety","passed":false,"reason":"insufficient outcomes: 0 of 30"}],"basis":"rule"},"#,
+            r#""outcome":{"probability":0.05,"basis":"prior","method":"prior","model":null,"base_rate":null,"lift":null,"expected_value":25000.03,"reason":"insufficient outcomes: 0 of 30"},"#,
+            r#""clone_readiness":{"recommendation":"BLOCK","segment":null,"outcomes":null,"accuracy":null,"confidence":null,"consistency":null,"robustness":1,"overall":null,"#,
+            r#""gates":[{"gate":"readiness","passed":false,"figure":null,"limit":0.8,"reason":"insufficient outcomes: 0 of 30"},"#,
+            r#"{"gate":"performance","passed":false,"figure":null,"limit":0.85,"reason":"insufficient outcomes: 0 of 30"},"#,
+            r#"{"gate":"safety","passed":false,"figure":null,"limit":0.95,"reason":"insufficient outcomes: 0 of 30"}],"basis":"rule"},"#,
             r#""lead_score":{"score":63.10,"tier":"B","contributions":{"outcome":{"points":20.00,"weight":40.00,"input":0.5},"#,
             r#""value":{"points":15.60,"weight":25.00,"input":0.624197},"quality":{"points":20.00,"weight":20.00,"input":1},"#,
             r#""clone_readiness":{"points":7.50,"weight":15.00,"input":null}},"unknown":["clone_readiness"],"explore":false,"reasons":["#,

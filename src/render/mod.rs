@@ -25,6 +25,8 @@ pub struct Provenance<'a> {
     pub rules: &'a str,
     /// Version of the snapshot it was staged with.
     pub learned: u64,
+    /// The model of that snapshot; empty where none is active.
+    pub model: &'a str,
     /// The rules whose bands and terms are printed.
     pub packet: &'a PacketRules,
 }
@@ -38,6 +40,7 @@ impl<'a> Provenance<'a> {
             ingested_at: context.ingested_at,
             rules: &context.rules.version,
             learned: context.learned.version,
+            model: context.learned.model.as_ref().map_or("", |model| &model.id),
             packet: &context.rules.packet,
         }
     }
@@ -127,6 +130,6 @@ pub(crate) mod fixture {
     }
 
     pub(crate) fn provenance(texts: &Texts) -> Provenance<'_> {
-        Provenance { job_id: JOB, ingested_at: AT, rules: &texts.rules.version, learned: 0, packet: &texts.rules.packet }
+        Provenance { job_id: JOB, ingested_at: AT, rules: &texts.rules.version, learned: 0, model: "", packet: &texts.rules.packet }
     }
 }

@@ -10,8 +10,10 @@ use super::Provenance;
 use super::words::{self, Band, Grouped, Points, estimate, shown};
 use crate::clock;
 use crate::engine::lead::Lead;
+use crate::engine::rules::ScriptStatus;
+use crate::engine::stages::Staged;
 use crate::engine::stages::deal_packet::packet_id;
-use crate::engine::stages::{Staged, insufficient};
+use crate::engine::stages::outcome::{Method, Outcome};
 
 /// The page of one lead, some fifty lines of text. `row` is its row in its job's file.
 #[must_use]
@@ -29,7 +31,7 @@ pub fn packet_page(row: u64, lead: &Lead<'_>, staged: &Staged<'_>, from: &Proven
     page.section("RISKS");
     page.list("none seen in the row", staged.deal_packet.risks.iter().map(|risk| risk.text().to_owned()));
     page.score(lead, staged);
-    page.evaluation(staged);
+    page.evaluation(staged, from);
     page.others(lead);
     page.0
 }
@@ -89,9 +91,13 @@ impl Page {
         let reason = staged.script_promotion.reason.map(|why| why.to_string()).unwrap_or_default();
         match staged.script_promotion.script {
             Some(script) => {
-                let (id, channel, status) = (shown(&script.id), shown(&script.channel), script.status.as_str());
+                let status = staged.script_promotion.status.map_or("", ScriptStatus::as_str);
+                let (id, channel) = (shown(&script.id), shown(&script.channel));
                 self.fact("Script", format_args!("{id} version {} ({channel}, {status})", script.version));
-                self.fact("Standing", reason);
+                match staged.script_promotion.score {
+                    Some(score) => self.fact("Standing", format_args!("better than the primary with probability {score:.3}")),
+                    None => self.fact("Standing", reason),
+                }
             }
             None => self.fact("Script", format_args!("none: {reason}")),
         }
@@ -115,29 +121,39 @@ impl Page {
         self.list("", sentences(|tell| words::reasons(lead, staged, tell)));
     }
 
-    fn evaluation(&mut self, staged: &Staged<'_>) {
+    fn evaluation(&mut self, staged: &Staged<'_>, from: &Provenance<'_>) {
         let (outcome, clone) = (&staged.outcome, &staged.clone_readiness);
         self.section("EVALUATION");
         let reason = outcome.reason.map(|why| why.to_string()).unwrap_or_default();
         match outcome.probability {
-            Some(chance) => self.fact("Chance", format_args!("{:.1} % (basis: {}; {reason})", chance * 100.0, outcome.basis.as_str())),
+            Some(chance) => {
+                let (basis, why) = (outcome.basis.as_str(), how(outcome, from, reason));
+                self.fact("Chance", format_args!("{:.1} % (basis: {basis}; {why})", chance * 100.0));
+            }
             None => self.fact("Chance", format_args!("unknown: {reason}")),
         }
         match outcome.lift {
-            Some(lift) => self.fact("Lift", format_args!("{lift:.2} times the base rate")),
+            Some(lift) => {
+                let base = outcome.base_rate.unwrap_or_default() * 100.0;
+                self.fact("Lift", format_args!("{lift:.2} times the base rate of {base:.1} %"));
+            }
             None => self.fact("Lift", "unknown: there is no base rate yet"),
         }
         match outcome.expected_value {
             Some(value) => self.fact("Expected", format_args!("{} (chance times value, not a commission)", estimate(value))),
             None => self.fact("Expected", "unknown: it needs the chance and the value"),
         }
-        self.fact("Clone", if clone.promote { "PROMOTE" } else { "BLOCK" });
-        for gate in &clone.gates {
-            if gate.passed {
-                self.line(format_args!("    {:<12} open", gate.name));
-            } else {
-                self.line(format_args!("    {:<12} closed: {}", gate.name, insufficient(gate.reason.have, gate.reason.need)));
+        let recommendation = if clone.promote { "PROMOTE" } else { "BLOCK" };
+        match clone.segment {
+            Some(segment) => {
+                let outcomes = words::counted(clone.outcomes, "outcome", "outcomes");
+                self.fact("Clone", format_args!("{recommendation} (segment: {}, {outcomes})", segment.as_str()));
             }
+            None => self.fact("Clone", recommendation),
+        }
+        for gate in &clone.gates {
+            let state = if gate.passed { "open" } else { "closed" };
+            self.line(format_args!("    {:<12} {state}: {}", gate.name, gate.reason));
         }
     }
 
@@ -170,6 +186,15 @@ impl Page {
     fn line(&mut self, line: std::fmt::Arguments<'_>) {
         self.0.write_fmt(line).expect("writing to memory cannot fail");
         self.0.push('\n');
+    }
+}
+
+/// What a chance rests on.
+fn how(outcome: &Outcome, from: &Provenance<'_>, reason: String) -> String {
+    match outcome.method {
+        Some(Method::Model) => format!("by model {}", from.model),
+        Some(Method::Segment) => "by the rate of its segment".to_owned(),
+        Some(Method::Prior) | None => reason,
     }
 }
 

@@ -10,6 +10,7 @@ use crate::engine::decimal::Decimal;
 use crate::engine::email;
 use crate::engine::lead::{Field, Lead};
 use crate::engine::learned::Basis;
+use crate::engine::stages::clone_readiness::Why;
 use crate::engine::stages::deal_packet::{NoOffer, Risk};
 use crate::engine::stages::lead_score::Contribution;
 use crate::engine::stages::{Staged, Unknown};
@@ -69,6 +70,7 @@ pub fn next_actions(lead: &Lead<'_>, staged: &Staged<'_>, tell: Tell<'_>) {
             }
             Risk::PhoneUnreadable => tell(format_args!("Ask for a phone number that can be dialled")),
             Risk::NoPhone if !packet.missing.contains(Field::Phone) => tell(format_args!("Ask for a phone number")),
+            Risk::Outlier => tell(format_args!("Check the value: it is far from what other leads have")),
             Risk::NoPhone | Risk::FreeMail => {}
         }
     }
@@ -159,14 +161,29 @@ pub fn named(part: &Contribution) -> &'static str {
 
 /// Why a part of the score is not known.
 #[must_use]
-pub fn why_unknown(part: &Contribution, staged: &Staged<'_>) -> Option<Unknown> {
+pub fn why_unknown(part: &Contribution, staged: &Staged<'_>) -> Option<Reason> {
     match part.part {
-        "outcome" => staged.outcome.reason,
-        "clone_readiness" => {
-            let gate = staged.clone_readiness.gates.iter().find(|gate| !gate.passed)?;
-            Some(Unknown::Outcomes { have: gate.reason.have, need: gate.reason.need })
-        }
+        "outcome" => staged.outcome.reason.map(Reason::Unknown),
+        "clone_readiness" => staged.clone_readiness.gates.iter().find(|gate| gate.figure.is_none()).map(|gate| Reason::Gate(gate.reason)),
         _ => None,
+    }
+}
+
+/// Why a part of the score is not known: what its stage says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Reason {
+    /// Of the outcome.
+    Unknown(Unknown),
+    /// Of clone readiness.
+    Gate(Why),
+}
+
+impl Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(why) => why.fmt(f),
+            Self::Gate(why) => why.fmt(f),
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::engine::headers::Mapping;
 use crate::engine::lead::{self, Extra, Field, FieldHeader, Lead, StageMark, lead_id_of, pack_cell};
 use crate::engine::learned::Learned;
 use crate::engine::rules::Rules;
-use crate::engine::stages::{self, ab_test::Arm};
+use crate::engine::stages::{Course, ab_test::Arm};
 use crate::engine::{email, phone};
 
 /// What became of one accepted row.
@@ -42,7 +42,7 @@ pub struct LeadWriter<'g> {
     names: Names,
     layout: i64,
     rules: &'g Rules,
-    learned: &'g Learned,
+    course: Course<'g, 'g>,
     experiment_rows: Vec<i64>,
     exposures: HashMap<(i64, usize), i64>,
     people: People<'g>,
@@ -76,7 +76,7 @@ impl<'g> Group<'g> {
             names,
             experiment_rows: experiment_rows.collect::<Result<_>>()?,
             rules,
-            learned,
+            course: Course::of(rules, learned),
             exposures: HashMap::new(),
             people: People::of(self.store, seq, rows)?,
             has_waiting: self.store.has_waiting_outcomes()?,
@@ -169,7 +169,7 @@ impl LeadWriter<'_> {
         let kept = self.store.unpack_arms(before.arms.as_deref().unwrap_or_default())?;
         let default_source = lead.source;
         let folded = row.as_lead(&names, default_source, lead.row);
-        let mark = stages::run(&folded, &kept, self.rules, self.learned).mark();
+        let mark = self.course.run(&folded, &kept).mark();
         let mut arms = before.arms.unwrap_or_default();
         arms.extend(self.arms(&folded, &kept));
         self.store.write_fold(id, &row, self.job, lead.row, mark, &arms)?;
@@ -447,7 +447,7 @@ impl Store {
             connection
                 .prepare_cached(
                     "UPDATE leads SET email = ?2, name = ?3, value = ?4, scale = ?5, currency = ?6, location = ?7, phone = ?8, phone_e164 = ?9,
-                     source = ?10, layout = ?11, extra = ?12, job = ?13, row = ?14, score = ?15, tier = ?16, arms = ?17, accepted = accepted + 1
+                     source = ?10, layout = ?11, extra = ?12, job = ?13, row = ?14, score = ?15, tier = ?16, arms = ?17, accepted = accepted + 1, staged = NULL
                      WHERE id = ?1",
                 )?
                 .execute(params![

@@ -9,6 +9,7 @@ use crate::engine::amount::{AmountRules, read_amount};
 use crate::engine::decimal::Decimal;
 use crate::engine::email;
 use crate::engine::lead::{self, Field, FieldSet, Lead};
+use crate::engine::learned::Learned;
 use crate::engine::rules::{PacketRules, Rules};
 
 /// The facts of one deal packet.
@@ -23,6 +24,9 @@ pub struct DealPacket {
     /// What to be careful about.
     pub risks: Risks,
 }
+
+/// Robust deviations beyond which a value is far from the others.
+const OUTLIER_DEVIATIONS: f64 = 3.5;
 
 /// Why there is no offer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,11 +62,13 @@ pub enum Risk {
     PhoneUnreadable,
     /// There is no phone at all.
     NoPhone,
+    /// The value is far from what other leads have.
+    Outlier,
 }
 
 /// The risks of one lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Risks([bool; 4]);
+pub struct Risks([bool; 5]);
 
 impl Risks {
     /// Whether there is this one.
@@ -78,8 +84,8 @@ impl Risks {
 }
 
 impl Risk {
-    /// All four, in the order they are told.
-    pub const ALL: [Risk; 4] = [Risk::FreeMail, Risk::MailSlip, Risk::PhoneUnreadable, Risk::NoPhone];
+    /// All five, in the order they are told.
+    pub const ALL: [Risk; 5] = [Risk::FreeMail, Risk::MailSlip, Risk::PhoneUnreadable, Risk::NoPhone, Risk::Outlier];
 
     /// The risk in words.
     #[must_use]
@@ -89,6 +95,7 @@ impl Risk {
             Self::MailSlip => "the e-mail domain looks misspelt",
             Self::PhoneUnreadable => "the phone cannot be read as a number",
             Self::NoPhone => "no phone number",
+            Self::Outlier => "the value is far from what other leads have",
         }
     }
 }
@@ -109,14 +116,21 @@ pub fn packet_id(lead_id: Uuid) -> Uuid {
 
 /// Gathers the facts.
 #[must_use]
-pub fn prepare(lead: &Lead<'_>, rules: &Rules) -> DealPacket {
+pub fn prepare(lead: &Lead<'_>, rules: &Rules, learned: &Learned) -> DealPacket {
     let packet = &rules.packet;
     DealPacket {
         missing: packet.required.iter().filter(|field| !has(lead, *field)).collect(),
-        band: lead.value.map(Decimal::micros).map(|value| packet.bands.partition_point(|bound| bound.micros() <= value)),
+        band: band_of(lead, packet),
         offer: offer(lead, packet),
-        risks: risks(lead),
+        risks: risks(lead, learned),
     }
+}
+
+/// The value band of a lead, 0 for the lowest.
+#[must_use]
+pub fn band_of(lead: &Lead<'_>, packet: &PacketRules) -> Option<usize> {
+    let value = lead.value?.micros();
+    Some(packet.bands.partition_point(|bound| bound.micros() <= value))
 }
 
 fn has(lead: &Lead<'_>, field: Field) -> bool {
@@ -145,13 +159,21 @@ fn offer(lead: &Lead<'_>, packet: &PacketRules) -> Result<Decimal, NoOffer> {
     offer.filter(|offer| offer.is_positive()).ok_or(NoOffer::NothingLeft)
 }
 
-fn risks(lead: &Lead<'_>) -> Risks {
+fn risks(lead: &Lead<'_>, learned: &Learned) -> Risks {
     let mut risks = Risks::default();
     risks.0[Risk::FreeMail as usize] = email::is_free_mail(lead.email);
     risks.0[Risk::MailSlip as usize] = email::meant_domain(lead.email).is_some();
     risks.0[Risk::PhoneUnreadable as usize] = !lead.phone.is_empty() && !lead.phone_reads;
     risks.0[Risk::NoPhone as usize] = lead.phone.is_empty();
+    risks.0[Risk::Outlier as usize] = is_outlier(lead, learned);
     risks
+}
+
+/// Whether the value is further from the median of the history than 3.5 of its robust deviations, on a log scale (Iglewicz &
+/// Hoaglin 1993).
+fn is_outlier(lead: &Lead<'_>, learned: &Learned) -> bool {
+    let known = learned.value_log10_spread.filter(|(_, spread)| *spread > 0.0).zip(lead.value);
+    known.is_some_and(|((median, spread), value)| ((value.log10() - median) / spread).abs() > OUTLIER_DEVIATIONS)
 }
 
 #[cfg(test)]

@@ -60,37 +60,34 @@ impl Tier {
     }
 }
 
-/// What a value is measured on: log10 of the value that earns nothing, and of the one that earns everything.
+/// What all leads are measured on.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ValueScale {
+pub struct Scale {
+    /// log10 of the value that earns nothing.
     low: f64,
+    /// log10 of the value that earns everything.
     high: f64,
+    /// Odds that earn half of the points for the outcome.
+    base_odds: Option<f64>,
 }
 
-impl ValueScale {
-    /// The snapshot's 5 % and 95 % quantiles, or the configured bounds.
+impl Scale {
+    /// The snapshot's 5 % and 95 % quantiles, or the configured bounds; the base rate, or the configured prior.
     #[must_use]
-    pub fn of(rules: &ScoreRules, learned: &Learned) -> Self {
-        let (low, high) = learned.value_log10_range.unwrap_or_else(|| (rules.value_low.log10(), rules.value_high.log10()));
-        Self { low, high }
+    pub fn of(rules: &Rules, learned: &Learned) -> Self {
+        let configured = || (rules.score.value_low.log10(), rules.score.value_high.log10());
+        let (low, high) = learned.value_log10_range.filter(|(low, high)| low < high).unwrap_or_else(configured);
+        let base = learned.base_rate().filter(|_| learned.has_both()).or(rules.outcome.prior);
+        Self { low, high, base_odds: base.map(odds) }
     }
 }
 
 /// Scores one lead.
 #[must_use]
-pub fn score(
-    lead: &Lead<'_>,
-    risks: Risks,
-    outcome: &Outcome,
-    clone: &CloneReadiness,
-    rules: &Rules,
-    learned: &Learned,
-    scale: ValueScale,
-) -> LeadScore {
+pub fn score(lead: &Lead<'_>, risks: Risks, outcome: &Outcome, clone: &CloneReadiness, rules: &Rules, scale: Scale) -> LeadScore {
     let weights = rules.score.weights;
-    let base = learned.base_rate().or(rules.outcome.prior);
     let contributions = [
-        contribution("outcome", weights.outcome, outcome.probability.zip(base).map(|(p, base)| against(odds(p), odds(base)))),
+        contribution("outcome", weights.outcome, outcome.probability.zip(scale.base_odds).map(|(p, base)| against(odds(p), base))),
         contribution("value", weights.value, value_position(lead, scale)),
         contribution("quality", weights.quality, Some(row_quality(lead, risks))),
         contribution("clone_readiness", weights.clone, clone.overall),
@@ -107,7 +104,7 @@ pub fn tier_of(hundredths: u16, rules: &ScoreRules) -> Tier {
 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // 0 to the weight
 fn contribution(part: &'static str, weight: u16, input: Option<f64>) -> Contribution {
-    let input = input.map(|input| input.clamp(0.0, 1.0));
+    let input = input.filter(|input| !input.is_nan()).map(|input| input.clamp(0.0, 1.0));
     let hundredths = (f64::from(weight) * input.unwrap_or(0.5)).round_ties_even() as u16;
     Contribution { part, hundredths, weight, input }
 }
@@ -125,7 +122,7 @@ fn against(odds: f64, base: f64) -> f64 {
 }
 
 /// Where the value lies on the scale, 0 to 1 within it.
-fn value_position(lead: &Lead<'_>, ValueScale { low, high }: ValueScale) -> Option<f64> {
+fn value_position(lead: &Lead<'_>, Scale { low, high, .. }: Scale) -> Option<f64> {
     Some((lead.value?.log10() - low) / (high - low))
 }
 

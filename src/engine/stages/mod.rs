@@ -13,8 +13,9 @@ pub mod script_promotion;
 
 use std::fmt;
 
-use super::lead::{Lead, StageMark};
-use super::learned::Learned;
+use super::features::Places;
+use super::lead::{FieldHeader, Lead, StageMark};
+use super::learned::{Basis, Kind, Learned};
 use super::rules::Rules;
 
 /// What the six stages found about one lead.
@@ -35,30 +36,41 @@ pub struct Staged<'r> {
 }
 
 /// The six stages, ready for many leads.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Course<'r, 'l> {
     rules: &'r Rules,
     learned: &'l Learned,
-    scale: lead_score::ValueScale,
+    ladder: script_promotion::Ladder,
+    scale: lead_score::Scale,
+    /// Where the model's columns stand, for leads of one file.
+    places: Option<Places>,
 }
 
 impl<'r, 'l> Course<'r, 'l> {
     /// Works out once what all leads have in common.
     #[must_use]
     pub fn of(rules: &'r Rules, learned: &'l Learned) -> Self {
-        Self { rules, learned, scale: lead_score::ValueScale::of(&rules.score, learned) }
+        let ladder = script_promotion::Ladder::of(rules, learned);
+        Self { rules, learned, ladder, scale: lead_score::Scale::of(rules, learned), places: None }
+    }
+
+    /// For leads that all have these columns: the model's are looked up once.
+    #[must_use]
+    pub fn for_columns(self, extra_names: &[String], headers: &[FieldHeader]) -> Self {
+        let places = self.learned.model.as_ref().map(|model| Places::of(&model.columns, extra_names, headers));
+        Self { places, ..self }
     }
 
     /// Takes a lead through the six stages. `kept` are the arms it was given before, which it keeps.
     #[must_use]
     pub fn run(&self, lead: &Lead<'_>, kept: &[ab_test::Arm]) -> Staged<'r> {
-        let Self { rules, learned, scale } = *self;
+        let Self { rules, learned, ref ladder, scale, ref places } = *self;
         let ab_test = ab_test::assign(lead, kept, rules);
-        let script_promotion = script_promotion::choose(&ab_test, rules, learned);
-        let deal_packet = deal_packet::prepare(lead, rules);
-        let outcome = outcome::evaluate(lead, rules, learned);
-        let clone_readiness = clone_readiness::assess(lead, rules, learned);
-        let lead_score = lead_score::score(lead, deal_packet.risks, &outcome, &clone_readiness, rules, learned, scale);
+        let script_promotion = script_promotion::choose(&ab_test, rules, ladder);
+        let deal_packet = deal_packet::prepare(lead, rules, learned);
+        let outcome = outcome::evaluate(lead, deal_packet.band, rules, learned, places.as_ref());
+        let clone_readiness = clone_readiness::assess(lead, deal_packet.band, rules, learned);
+        let lead_score = lead_score::score(lead, deal_packet.risks, &outcome, &clone_readiness, rules, scale);
         Staged { ab_test, script_promotion, deal_packet, outcome, clone_readiness, lead_score }
     }
 }
@@ -70,7 +82,7 @@ pub fn run<'r>(lead: &Lead<'_>, kept: &[ab_test::Arm], rules: &'r Rules, learned
 }
 
 /// Why something is not known. A sentence is made of it only when someone reads it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Unknown {
     /// A sentence that is the same for every lead.
     Because(&'static str),
@@ -88,6 +100,10 @@ pub enum Unknown {
         /// The count that is needed.
         need: u32,
     },
+    /// Only outcomes of this kind are known, which says nothing of a rate.
+    Only(Kind),
+    /// The same, and nothing is configured to take their place.
+    OnlyAndPrior(Kind),
 }
 
 impl fmt::Display for Unknown {
@@ -98,6 +114,8 @@ impl fmt::Display for Unknown {
             Self::OutcomesAndPrior { have, need } => {
                 write!(f, "{}, and no prior is configured ([model] prior)", Self::Outcomes { have, need })
             }
+            Self::Only(kind) => write!(f, "insufficient outcomes: only {}", kind.as_str()),
+            Self::OnlyAndPrior(kind) => write!(f, "{}, and no prior is configured ([model] prior)", Self::Only(kind)),
         }
     }
 }
@@ -114,12 +132,131 @@ impl Staged<'_> {
             has_script: self.script_promotion.script.is_some(),
             promote: self.clone_readiness.promote,
             probability_ppm: self.outcome.probability_ppm(),
+            is_learned: self.outcome.basis == Basis::Learned,
+            script_score_ppm: ppm(self.script_promotion.score),
+            readiness_ppm: ppm(self.clone_readiness.overall),
         }
     }
+}
+
+/// A share in millionths, `u32::MAX` when unknown.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a share
+fn ppm(share: Option<f64>) -> u32 {
+    share.map_or(u32::MAX, |share| (share.clamp(0.0, 1.0) * 1e6).round_ties_even() as u32)
 }
 
 /// `insufficient outcomes: 0 of 30`: the count there is and the count that is needed.
 #[must_use]
 pub fn insufficient(have: u64, need: u32) -> String {
     Unknown::Outcomes { have, need }.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::engine::decimal::Decimal;
+    use crate::engine::features::{Effect, Input, Model, Recipe, Term};
+    use crate::engine::lead::{Extra, lead_id_of};
+    use crate::engine::learned::{Segment, Segments};
+    use crate::engine::rules::ScoreWeights;
+
+    /// Figures of a segment, each of which may be unknown.
+    fn any_segment() -> impl Strategy<Value = Segment> {
+        let share = || proptest::option::of(0.0f64..=1.0);
+        let shares = (share(), share(), share(), share(), share());
+        (0u64..2000, 0.0f64..=1.0, 0.0f64..500.0, shares).prop_map(|(resolved, rate, predicted, shares)| Segment {
+            resolved,
+            converted: part(resolved, rate),
+            predicted,
+            accuracy: shares.0,
+            confidence: shares.1,
+            consistency: shares.2,
+            performance: shares.3,
+            decline: shares.4,
+            ..Segment::default()
+        })
+    }
+
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)] // a part of a small count
+    fn part(of: u64, share: f64) -> u64 {
+        (of as f64 * share) as u64
+    }
+
+    fn any_model() -> impl Strategy<Value = Model> {
+        let value = (-4.0f64..4.0).prop_map(|weight| Effect::Number { mean: 5.0, deviation: 0.5, weight, missing: -weight });
+        (-6.0f64..6.0, value).prop_map(|(intercept, effect)| Model {
+            id: "0badcafe".into(),
+            recipe: Recipe::AllHistory,
+            columns: vec![],
+            intercept,
+            terms: vec![Term { input: Input::Value, effect }],
+            leads: 900,
+            conversions: 90,
+        })
+    }
+
+    fn any_learned() -> impl Strategy<Value = Learned> {
+        let range = proptest::option::of((0.0f64..8.0, 0.0f64..8.0));
+        let segments = (any_segment(), any_segment(), any_segment());
+        (segments, range.clone(), range, proptest::option::of(any_model())).prop_map(|((all, source, band), range, spread, model)| {
+            Learned {
+                version: 7,
+                resolved: all.resolved,
+                converted: all.converted,
+                mature: all.resolved,
+                value_log10_range: range,
+                value_log10_spread: spread,
+                segments: Segments { all, sources: vec![("zillow".into(), source)], bands: vec![("zillow".into(), 1, band)] },
+                scripts: vec![],
+                model: model.map(Arc::new),
+            }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn contributions_add_up_whatever_was_learned(
+            learned in any_learned(),
+            units in proptest::option::of(1i64..1_000_000_000_000),
+            prior in proptest::option::of(0.0f64..=1.0),
+            cuts in (0u16..=10_000, 0u16..=10_000, 0u16..=10_000),
+            is_known in any::<bool>(),
+        ) {
+            let mut cuts = [cuts.0, cuts.1, cuts.2];
+            cuts.sort_unstable();
+            let mut rules = Rules::default();
+            rules.outcome.prior = prior;
+            rules.score.weights = ScoreWeights { outcome: cuts[0], value: cuts[1] - cuts[0], quality: cuts[2] - cuts[1], clone: 10_000 - cuts[2] };
+            let lead = Lead {
+                row: 1,
+                line: 1,
+                lead_id: lead_id_of("a@b.co"),
+                name: "A",
+                email: "a@b.co",
+                value: units.and_then(|units| Decimal::new(units, 2)),
+                currency: "",
+                location: "Toronto",
+                phone: "",
+                phone_e164: "",
+                phone_reads: false,
+                source: if is_known { "zillow" } else { "mls" },
+                source_given: true,
+                extra: Extra { names: &[], packed: &[] },
+                headers: &[],
+            };
+            let staged = run(&lead, &[], &rules, &learned);
+            let score = staged.lead_score;
+            prop_assert_eq!(score.contributions.iter().map(|part| u32::from(part.hundredths)).sum::<u32>(), u32::from(score.hundredths));
+            prop_assert!(score.contributions.iter().all(|part| part.hundredths <= part.weight));
+            prop_assert!(score.contributions.iter().all(|part| part.input.is_none_or(|input| (0.0..=1.0).contains(&input))));
+            prop_assert!(staged.outcome.probability.is_none_or(|p| (0.0..=1.0).contains(&p)));
+            prop_assert_eq!(staged.outcome.method.is_some(), staged.outcome.probability.is_some());
+            prop_assert_eq!(staged.clone_readiness.promote, staged.clone_readiness.gates.iter().all(|gate| gate.passed));
+            prop_assert_eq!(staged, Course::of(&rules, &learned).for_columns(&[], &[]).run(&lead, &[]));
+        }
+    }
 }
