@@ -101,7 +101,7 @@ impl Store {
 
     /// The arms packed in a lead's row, with their names.
     pub(super) fn unpack_arms(&self, packed: &[u8]) -> Result<Vec<Arm>> {
-        packed.chunks_exact(8).filter_map(|pair| self.arm(word(&pair[..4]), word(&pair[4..])).transpose()).collect()
+        given(packed, 0).filter_map(|(experiment, variant, _)| self.arm(experiment, variant).transpose()).collect()
     }
 
     fn arm(&self, experiment: u32, variant: u32) -> Result<Option<Arm>> {
@@ -117,16 +117,33 @@ impl Store {
     }
 }
 
+/// Marks an arm that was not given with the lead's first row: the job that gave it follows.
+const GIVEN_LATER: u32 = 1 << 31;
+
 /// The arms packed in a lead's row: the experiment's row, the index of the variant, and the job that gave it, which is that of
 /// the lead's first row unless it says otherwise.
 pub(super) fn given(packed: &[u8], first_job: i64) -> impl Iterator<Item = (u32, u32, i64)> + '_ {
-    packed.chunks_exact(8).map(move |pair| (word(&pair[..4]), word(&pair[4..]), first_job))
+    let mut rest = packed;
+    std::iter::from_fn(move || {
+        let (experiment, variant) = (word(rest.get(..4)?), word(rest.get(4..8)?));
+        rest = &rest[8..];
+        if experiment & GIVEN_LATER == 0 {
+            return Some((experiment, variant, first_job));
+        }
+        let job = i64::from_le_bytes(rest.get(..8)?.try_into().ok()?);
+        rest = &rest[8..];
+        Some((experiment & !GIVEN_LATER, variant, job))
+    })
 }
 
-/// Packs one arm: the experiment's row and the index of the variant.
-pub(super) fn pack_arm(packed: &mut Vec<u8>, experiment: i64, variant: usize) {
-    packed.extend_from_slice(&u32::try_from(experiment).unwrap_or(u32::MAX).to_le_bytes());
+/// Packs one arm: the experiment's row and the index of the variant, and, where it was not the first row of the lead, the job
+/// that gave it.
+pub(super) fn pack_arm(packed: &mut Vec<u8>, experiment: i64, variant: usize, later: Option<i64>) {
+    let experiment = u32::try_from(experiment).unwrap_or(u32::MAX) & !GIVEN_LATER;
+    let flag = if later.is_some() { GIVEN_LATER } else { 0 };
+    packed.extend_from_slice(&(experiment | flag).to_le_bytes());
     packed.extend_from_slice(&u32::try_from(variant).unwrap_or(u32::MAX).to_le_bytes());
+    packed.extend(later.iter().flat_map(|job| job.to_le_bytes()));
 }
 
 fn word(bytes: &[u8]) -> u32 {
@@ -149,4 +166,21 @@ fn shares(fingerprint: &str) -> Vec<(String, f64)> {
 fn fingerprint(experiment: &Experiment) -> String {
     let variants: Vec<_> = experiment.variants.iter().map(|variant| (&variant.id, variant.weight.to_string())).collect();
     serde_json::json!({ "salt": experiment.salt, "variants": variants }).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arms_name_the_job_that_gave_them() {
+        let mut packed = Vec::new();
+        pack_arm(&mut packed, 3, 1, None);
+        assert_eq!(packed.len(), 8, "as older programs wrote them");
+        pack_arm(&mut packed, 70_000, 2, Some(1 << 40));
+        pack_arm(&mut packed, 4, 0, None);
+        let read: Vec<_> = given(&packed, 9).collect();
+        assert_eq!(read, [(3, 1, 9), (70_000, 2, 1 << 40), (4, 0, 9)]);
+        assert_eq!(given(&packed[..20], 9).count(), 1, "what is torn is none");
+    }
 }

@@ -15,7 +15,7 @@ use crate::engine::decimal::Decimal;
 use crate::engine::headers::Mapping;
 use crate::engine::lead::{self, Extra, Field, FieldHeader, Lead, StageMark, lead_id_of, pack_cell};
 use crate::engine::learned::Learned;
-use crate::engine::rules::Rules;
+use crate::engine::rules::{Experiment, Rules};
 use crate::engine::stages::{Course, ab_test::Arm};
 use crate::engine::{email, phone};
 
@@ -131,7 +131,7 @@ impl LeadWriter<'_> {
     }
 
     fn insert(&mut self, id: i64, lead: &Lead<'_>, mark: StageMark) -> Result<()> {
-        let arms = self.arms(lead, &[]);
+        let arms = self.arms(lead, &[], None);
         let (job, layout) = (self.job, self.layout);
         let inserted = self.insert.execute(params![
             id,
@@ -160,35 +160,38 @@ impl LeadWriter<'_> {
         let before = self.store.lead_row(id)?;
         let mut row = RowValues::of(lead, self.layout);
         self.store.remember(id, &before, self.job, lead.row, &row)?;
-        let names = self.store.layout_names(before.values.layout)?;
-        let changed = row.fold_onto(&before.values, &names, &self.names);
-        if row.merged_names.is_some() {
-            row.layout = self.store.layout(&row.merged_names.take().unwrap_or_default())?;
-        }
+        let changed = self.store.fold(&mut row, &before.values, &self.names)?;
         let names = self.store.layout_names(row.layout)?;
         let kept = self.store.unpack_arms(before.arms.as_deref().unwrap_or_default())?;
         let default_source = lead.source;
         let folded = row.as_lead(&names, default_source, lead.row);
         let mark = self.course.run(&folded, &kept).mark();
         let mut arms = before.arms.unwrap_or_default();
-        arms.extend(self.arms(&folded, &kept));
+        arms.extend(self.arms(&folded, &kept, Some(self.job)));
         self.store.write_fold(id, &row, self.job, lead.row, mark, &arms)?;
         Ok((Taken::Known { changed }, mark))
     }
 
-    /// The arms the lead is newly given, packed; counted as exposures.
-    fn arms(&mut self, lead: &Lead<'_>, kept: &[Arm]) -> Vec<u8> {
+    /// The arms the lead is newly given, packed; counted as exposures. `later` is this job where it is not the lead's first.
+    fn arms(&mut self, lead: &Lead<'_>, kept: &[Arm], later: Option<i64>) -> Vec<u8> {
         let mut packed = Vec::new();
-        for (experiment, row) in self.rules.experiments.iter().zip(&self.experiment_rows) {
-            let known = kept.iter().any(|arm| arm.experiment == experiment.id);
-            if !known && experiment.filter.as_ref().is_none_or(|filter| filter.admits(lead)) {
-                let variant = experiment.variant_of(lead.lead_id);
-                experiments::pack_arm(&mut packed, *row, variant);
-                *self.exposures.entry((*row, variant)).or_default() += 1;
-            }
+        for (row, variant) in new_arms(self.rules, &self.experiment_rows, lead, kept) {
+            experiments::pack_arm(&mut packed, row, variant, later);
+            *self.exposures.entry((row, variant)).or_default() += 1;
         }
         packed
     }
+}
+
+/// The arms that these rules give a lead which has no arm of their experiments yet: the experiment's row in the store (`rows`
+/// has them in the order of the rules) and the index of the variant.
+pub(super) fn new_arms(rules: &Rules, rows: &[i64], lead: &Lead<'_>, kept: &[Arm]) -> Vec<(i64, usize)> {
+    let experiments = rules.experiments.iter().zip(rows);
+    let is_new = |(experiment, _): &(&Experiment, _)| {
+        let is_known = kept.iter().any(|arm| arm.experiment == experiment.id);
+        !is_known && experiment.filter.as_ref().is_none_or(|filter| filter.admits(lead))
+    };
+    experiments.filter(is_new).map(|(experiment, row)| (*row, experiment.variant_of(lead.lead_id))).collect()
 }
 
 /// The values of one accepted row, or of the fold of several. `None` is absent.
@@ -245,6 +248,8 @@ pub(super) struct LeadRow {
     pub row: i64,
     pub accepted: i64,
     pub arms: Option<Vec<u8>>,
+    /// The staging after it had come in, where it was staged again.
+    pub staged: Option<i64>,
 }
 
 impl RowValues {
@@ -365,6 +370,16 @@ impl RowValues {
 }
 
 impl Store {
+    /// Makes of a row the lead as it stands after it: new non-empty values win. How many cells of the lead that changed.
+    pub(super) fn fold(&self, row: &mut RowValues, older: &RowValues, names: &Names) -> Result<u32> {
+        let older_names = self.layout_names(older.layout)?;
+        let changed = row.fold_onto(older, &older_names, names);
+        if let Some(merged) = row.merged_names.take() {
+            row.layout = self.layout(&merged)?;
+        }
+        Ok(changed)
+    }
+
     /// The id of these column names, interned.
     fn layout(&self, names: &Names) -> Result<i64> {
         let text = names.to_text();
@@ -394,23 +409,28 @@ impl Store {
         Ok(address.map(|address| lead_id_of(&email::identity(&address))))
     }
 
-    fn lead_row(&self, id: i64) -> Result<LeadRow> {
+    pub(super) fn lead_row(&self, id: i64) -> Result<LeadRow> {
         self.run(|connection| {
             connection
                 .prepare_cached(
-                    "SELECT email, name, value, scale, currency, location, phone, phone_e164, source, layout, extra, job, row, accepted, arms
+                    "SELECT email, name, value, scale, currency, location, phone, phone_e164, source, layout, extra, job, row, accepted, arms, staged
                      FROM leads WHERE id = ?1",
                 )?
                 .query_row([id], |row| {
-                    Ok(LeadRow { values: RowValues::read(row, 0)?, job: row.get(11)?, row: row.get(12)?, accepted: row.get(13)?, arms: row.get(14)? })
+                    Ok(LeadRow { values: RowValues::read(row, 0)?, job: row.get(11)?, row: row.get(12)?, accepted: row.get(13)?, arms: row.get(14)?, staged: row.get(15)? })
                 })
         })
     }
 
-    /// Puts a row into a lead's history; at the second, the first one too.
+    /// Puts a row into a lead's history; at the second, the first one too. A staging of the lead stays with the row before,
+    /// because the lead goes back to it should the new row be taken out.
     fn remember(&self, id: i64, before: &LeadRow, job: i64, row: u64, values: &RowValues) -> Result<()> {
         if before.accepted == 1 {
             self.write_history(id, before.job, before.row, &before.values)?;
+        }
+        if let Some(staged) = before.staged {
+            let keep = "UPDATE history SET staged = ?3 WHERE lead = ?1 AND job = ?2";
+            self.run(|c| c.prepare_cached(keep)?.execute(params![id, before.job, staged]))?;
         }
         self.write_history(id, job, row.cast_signed(), values)
     }
@@ -447,7 +467,8 @@ impl Store {
             connection
                 .prepare_cached(
                     "UPDATE leads SET email = ?2, name = ?3, value = ?4, scale = ?5, currency = ?6, location = ?7, phone = ?8, phone_e164 = ?9,
-                     source = ?10, layout = ?11, extra = ?12, job = ?13, row = ?14, score = ?15, tier = ?16, arms = ?17, accepted = accepted + 1, staged = NULL
+                     source = ?10, layout = ?11, extra = ?12, job = ?13, row = ?14, score = ?15, tier = ?16, arms = ?17, staged = NULL,
+                     accepted = accepted + 1
                      WHERE id = ?1",
                 )?
                 .execute(params![

@@ -16,6 +16,7 @@ pub mod outcomes;
 mod people;
 pub mod read;
 pub mod swap;
+pub mod undo;
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
