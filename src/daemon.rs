@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +22,7 @@ use crate::clock::{self, Stopwatch};
 use crate::config::{Config, Poll};
 use crate::durable::{self, Sync};
 use crate::inbox::{Arrival, Drop, Hint, PollMode, STATUS_FILE, Settle, SettleRules, Verdict, Watch, display_name, path_text};
-use crate::ingest::{Ended, Fatal, Ingest, Job, Notice, Recovered, Start, Wait, archived_place, finding_code};
+use crate::ingest::{Ended, Fatal, Ingest, Job, Notice, Recovered, Start, Wait, Worked, archived_place, finding_code};
 use crate::journal::{AlertCode, Report, snapshot};
 use crate::lock::{LockError, RootLock};
 use crate::progress::Progress;
@@ -42,6 +43,8 @@ const DOUBTFUL_RESCANS: u64 = 2;
 const FAILURES_MAX: u32 = 3;
 /// Between two writings of `_STATUS.txt` when nothing changes.
 const STATUS_MS: u64 = 60_000;
+/// Niceness of the thread that works lessons out.
+const TEACHER_NICENESS: i32 = 10;
 /// Least time between two snapshots.
 const SNAPSHOT_MS: u64 = 1000;
 
@@ -58,6 +61,10 @@ pub enum Event {
     Stop,
     /// A command asks for something that only the writer may do.
     Request(Value, Sender<Value>),
+    /// A lesson has been worked out.
+    Worked(Box<Worked>),
+    /// No lesson is being worked out any more; why not to its end.
+    Taught(Option<String>),
 }
 
 /// Why the daemon ended other than by being asked to.
@@ -199,8 +206,12 @@ struct Daemon<'d> {
     dry_told: HashMap<PathBuf, Look>,
     /// Drops that could not be taken, and when to try again.
     refused: HashMap<PathBuf, u64>,
-    /// Trouble met while a command was answered.
+    /// Trouble met while a command was answered or a lesson was recorded.
     fatal: Option<Fatal>,
+    /// Whether lessons are being worked out.
+    is_teaching: bool,
+    /// When to try that again, after it went wrong.
+    teach_at: u64,
     doubtful_at: u64,
     look_again_at: Option<u64>,
     status_at: u64,
@@ -235,6 +246,8 @@ impl<'d> Daemon<'d> {
             dry_told: HashMap::new(),
             refused: HashMap::new(),
             fatal: None,
+            is_teaching: false,
+            teach_at: 0,
             doubtful_at: 0,
             look_again_at: None,
             status_at: 0,
@@ -252,6 +265,7 @@ impl<'d> Daemon<'d> {
         while !self.shutdown.is_stopping() {
             self.round()?;
             self.ingest.tell_folded(false)?;
+            self.teach()?;
             *trouble = Trouble { failures: 0, pause_ms: PAUSE_MS };
             self.keep_time();
             self.wait();
@@ -395,6 +409,29 @@ impl<'d> Daemon<'d> {
         Ok(())
     }
 
+    /// Lessons are worked out beside, at a lower priority, so that no drop waits for them.
+    fn teach(&mut self) -> Result<(), Fatal> {
+        if self.is_teaching || self.clock.elapsed_ms() < self.teach_at {
+            return Ok(());
+        }
+        let Some(teacher) = self.ingest.teacher()? else { return Ok(()) };
+        let (stop, events) = (Arc::clone(&self.shutdown.stop), self.shutdown.events.clone());
+        let work = move || {
+            let _ = rustix::process::setpriority_process(None, TEACHER_NICENESS); // without it lessons are only less polite
+            let hand = |worked| events.send(Event::Worked(Box::new(worked))).is_ok();
+            let ended = catch_unwind(AssertUnwindSafe(|| teacher.work_beside(&stop, hand)));
+            let trouble = match ended {
+                Ok(ended) => ended.err().map(|fatal| fatal.to_string()),
+                Err(_) => Some("a fault of the program".to_owned()),
+            };
+            let _ = events.send(Event::Taught(trouble)); // nobody listens any more at the end
+        };
+        let spawned = std::thread::Builder::new().name("teacher".to_owned()).spawn(work);
+        spawned.map_err(|source| Fatal::Machine { what: "starting a thread".to_owned(), source })?;
+        self.is_teaching = true;
+        Ok(())
+    }
+
     fn watch_inbox(&mut self) -> Result<(), Fatal> {
         self.watch = None;
         let mode = match self.config.watch.poll {
@@ -440,6 +477,7 @@ impl<'d> Daemon<'d> {
             Some(now + scan_ms),
             Some(self.monitor_at),
             Some(self.status_at),
+            Some(self.teach_at).filter(|at| *at > now),
             snapshot_at,
         ];
         let until = due.into_iter().flatten().min().unwrap_or(now).max(now);
@@ -471,6 +509,17 @@ impl<'d> Daemon<'d> {
                 let answer = self.answer(&request);
                 let _ = reply.send(answer); // whoever asked may have gone
             }
+            Event::Worked(worked) => match self.ingest.take_lesson(*worked) {
+                Ok(_) => {}
+                Err(fatal) => self.fatal = Some(fatal),
+            },
+            Event::Taught(trouble) => {
+                self.is_teaching = false;
+                if let Some(trouble) = trouble {
+                    tracing::error!(trouble, "lessons could not be worked out; trying again later");
+                    self.teach_at = self.clock.elapsed_ms() + self.rescan_ms();
+                }
+            }
         }
     }
 
@@ -491,6 +540,14 @@ impl<'d> Daemon<'d> {
                     }
                 }
             }
+            Some("pin_model") => match self.ingest.pin_model(request["model"].as_str().unwrap_or_default()) {
+                Ok(pinned) => return pinned.map_or_else(|why| json!({ "ok": false, "error": why }), |()| json!({ "ok": true })),
+                Err(fatal) => {
+                    let told = fatal.to_string();
+                    self.fatal = Some(fatal);
+                    Err(told)
+                }
+            },
             other => Err(format!("unknown command {}", other.unwrap_or("(none)"))),
         };
         match done {

@@ -11,8 +11,10 @@ mod after;
 mod committer;
 mod delivery;
 mod drifting;
+mod learn;
 mod ledger;
 mod mend;
+mod news;
 pub mod preview;
 pub mod rebuild;
 mod reimport;
@@ -33,6 +35,7 @@ use self::after::Delivery;
 use self::committer::{Committer, TakeError, TakenIn};
 use self::delivery::Moves;
 pub use self::delivery::archived_place;
+pub use self::learn::{Teacher, Worked};
 pub use self::ledger::Notice;
 pub(crate) use self::ledger::finding_code;
 use self::ledger::{Raised, file_alerts};
@@ -203,7 +206,9 @@ pub struct Ingest {
     spool: Spool,
     store: Store,
     journals: Journals,
-    learned: Learned,
+    learned: Arc<Learned>,
+    /// Another one after everything that makes lessons void that are being worked out.
+    generation: Uuid,
     rules: HashMap<String, Arc<Rules>>,
     progress: Arc<Progress>,
     stop: Arc<AtomicBool>,
@@ -290,9 +295,21 @@ impl Ingest {
             store.checkpoint(0)?;
         }
         let journals = Journals::open(&folders.logs, 0o640)?;
-        let mut ingest = Self { config, spool, store, journals, learned: Learned::none(), rules: HashMap::new(), progress, stop, actor };
+        let mut ingest = Self {
+            config,
+            spool,
+            store,
+            journals,
+            learned: Arc::default(),
+            generation: Uuid::now_v7(),
+            rules: HashMap::new(),
+            progress,
+            stop,
+            actor,
+        };
         ingest.tell_if_behind()?;
         ingest.prepare()?;
+        ingest.recall_learned()?;
         let recovered = ingest.recover(start)?;
         ingest.audit_start(start, &recovered)?;
         ingest.recall()?;
@@ -703,6 +720,7 @@ impl Ingest {
         let finished_at_ms = clock::now_ms().max(begun.started_at_ms);
         report.finished_at = clock::rfc3339(finished_at_ms);
         report.duration_ms = begun.stopwatch.elapsed_ms();
+        report.versions.learned = self.learned.version;
         report.archived_as = names.original.as_ref().map(ToString::to_string);
         report.rejects_as = names.rejects.as_ref().map(ToString::to_string);
         for raised in &record.alerts {

@@ -106,11 +106,16 @@ fn place(inbox: &Path, staged: &Path, name: &Path) -> io::Result<PathBuf> {
     Err(io::Error::from(io::ErrorKind::AlreadyExists))
 }
 
-/// Waits for the daemon's report of a dropped copy. `look` is called meanwhile and says whether to go on waiting.
+/// Waits for the daemon's report of a dropped copy, and until what it brought has been learned from. `look` is called
+/// meanwhile and says whether to go on waiting.
 pub(super) fn report_of(config: &Config, dropped: &Dropped, mut look: impl FnMut() -> bool) -> Result<Report, Trouble> {
     let store = open_to_read(&config.store.path)?;
     loop {
         if let Some(job) = store.job_of_inode(dropped.inode, dropped.seq)?.filter(|job| job.done) {
+            if store.is_to_be_learned(job.seq)? && look() {
+                std::thread::park_timeout(Duration::from_millis(10));
+                continue;
+            }
             return serde_json::from_str(&job.report)
                 .map_err(|error| Trouble::environment(format!("a report in the store cannot be read: {error}")));
         }

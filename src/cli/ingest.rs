@@ -91,11 +91,13 @@ impl Ingest {
             global.tell("finishing a file of an interrupted run first");
             writer.run(&[job])?;
         }
+        writer.learn()?; // what an interrupted run left waiting
         let told = self.each(|file| {
             if is_stopped.load(Ordering::Relaxed) {
                 return Err(Trouble { exit: Exit::Failed, text: format!("{}: {}; it was not begun", display_name(file), Wait::Stopped) });
             }
             let report = self.take_one(global, config, &mut writer, &progress, file)?;
+            writer.learn()?;
             tell_report(global, config, writer.store(), &report)?;
             Ok(report)
         });

@@ -109,6 +109,7 @@ fn apply(global: &Global, config: &Arc<Config>, before: &Report) -> Result<Value
                 writer.run(&[job])?;
             }
             let report = daemon::replay(&mut writer, &before.job_id, None)?.map_err(Trouble::environment)?;
+            writer.learn()?;
             writer.close()?;
             serde_json::to_value(report).map_err(std::io::Error::from)?
         }

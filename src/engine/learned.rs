@@ -8,8 +8,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::features::Model;
+use super::features::{Model, Traits};
 use super::rules::ScriptStatus;
+
+/// Leads that everyone's rate is worth in that of a segment.
+const PRIOR_LEADS: f64 = 20.0;
 
 /// One version of what has been learned.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -62,6 +65,28 @@ impl Learned {
     pub fn only_kind(&self) -> Option<Kind> {
         let kind = if self.converted > 0 { Kind::Wins } else { Kind::Losses };
         (self.resolved > 0 && !self.has_both()).then_some(kind)
+    }
+
+    /// Probability that a lead of this source and value band converts, as far as its segment tells: (20p̄ + conversions) / (20 + n),
+    /// the mean of a beta distribution with the weight of twenty leads of the base rate (Gelman et al. 2013, 2.4). A lead without
+    /// a value has the rate of its source. None before outcomes of both kinds are known.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)] // counts
+    pub fn segment_rate(&self, source: &str, band: Option<u8>) -> Option<f64> {
+        let base = self.base_rate().filter(|_| self.has_both())?;
+        let segment =
+            band.map_or_else(|| self.segments.source(source), |band| self.segments.band(source, band)).copied().unwrap_or_default();
+        Some((PRIOR_LEADS * base + segment.converted as f64) / (PRIOR_LEADS + segment.resolved as f64))
+    }
+
+    /// Probability that a lead converts: by the active model, else by its segment. None where nothing has been learned.
+    /// `traits` have the columns of the model.
+    #[must_use]
+    pub fn probability(&self, band: Option<u8>, traits: &Traits<'_>) -> Option<f64> {
+        match &self.model {
+            Some(model) => Some(model.probability(traits)),
+            None => self.segment_rate(traits.source, band),
+        }
     }
 
     /// Where a script stands, once history has moved or measured it.

@@ -29,7 +29,6 @@ use super::{DEFAULT_SOURCE, Fatal, Ingest, Job, Outcome, Reread, Wait, fate_name
 use crate::beneath::OpenFolder;
 use crate::clock;
 use crate::config::{Config, LeadsFile, Mode};
-use crate::engine::learned::Learned;
 use crate::inbox::{self, Folder, Layout, Names, Place, Spool, path_from_text};
 use crate::journal::report::Fate;
 use crate::journal::{Action, Journals};
@@ -270,7 +269,8 @@ impl<'b> Builder<'b> {
             journals: Journals::open(&base.folders.logs, 0o640)?,
             config: Arc::new(config.clone()),
             spool,
-            learned: Learned::none(),
+            learned: Arc::default(),
+            generation: Uuid::now_v7(),
             rules: HashMap::new(),
             progress: Arc::new(Progress::default()),
             stop: Arc::new(AtomicBool::new(false)),

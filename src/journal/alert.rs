@@ -143,6 +143,22 @@ alert_codes! {
         "Nothing to do if it was moved or mounted on purpose; otherwise look for drops in the old folder.";
     WatcherDegraded "watcher_degraded" Warning "The system no longer tells about new files"
         "Files are still found at every rescan; raise fs.inotify.max_user_watches, or set poll = \"always\" under [watch].";
+    ScriptMoved "script_moved" Info "A script took a step"
+        "Nothing to do; `valhalla scripts` shows the ladder and the figures.";
+    ExperimentWinner "experiment_winner" Info "A variant is better than every other"
+        "`valhalla experiments` shows the figures; give it all of the weight, or end the experiment.";
+    ExperimentMismatch "experiment_mismatch" Warning "An experiment's leads are not shared out as its weights say"
+        "Its results cannot be trusted: look for a filter, an import or a tool that treats the variants differently.";
+    DeliveredDiffers "delivered_differs" Warning "Outcomes name another variant or script than the assigned one"
+        "Find out why leads are not worked with what they were assigned; until then the comparison mixes them.";
+    CoverageLow "coverage_low" Warning "Of many mature leads no outcome is known"
+        "Rates rest on the few that are: report the others, or set outcomes_complete for sources that report all.";
+    ModelActivated "model_activated" Info "Another outcome model is active"
+        "Nothing to do; `valhalla model` shows what it rests on, `valhalla rescore` brings stored leads up to it.";
+    ModelDrift "model_drift" Warning "Leads convert more or less often than predicted"
+        "Report outcomes soon after they are known; see `valhalla model`, and whether something in the business has changed.";
+    ColumnRefused "column_refused" Warning "A column was refused because it tells the outcome"
+        "It is known only after the fact, or it is the outcome itself: take it out of features; or list it under known_on_arrival.";
     DiskFull "disk_full" Critical "The disk is full, nothing is taken in"
         "Free some space: work goes on by itself, and no file is lost.";
     StoreFault "store_fault" Critical "The store or a journal could not be written"

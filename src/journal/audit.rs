@@ -69,6 +69,14 @@ pub enum Action {
     ConfigChanged,
     /// An archived file was processed again.
     Replayed,
+    /// A script took a step on its ladder.
+    ScriptStep,
+    /// The outcome model was trained, activated, or another was pinned.
+    ModelStep,
+    /// A job's effect was taken out.
+    Undone,
+    /// Stored leads were brought up to the versions in force.
+    Rescored,
     /// The store was made anew from the archive and the journals.
     Rebuilt,
     /// The store's schema was raised.

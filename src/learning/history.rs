@@ -11,8 +11,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use serde::{Deserialize, Serialize};
+
 use crate::engine::decimal::Decimal;
 use crate::engine::features::Traits;
+use crate::engine::learned::Learned;
 use crate::engine::outcomes::Verdict;
 
 /// A text of a history, by its place.
@@ -182,26 +185,32 @@ impl History {
     }
 
     /// Gives the leads that arrived behind one job, up to another, the probability that they were given then.
-    pub fn predict(&mut self, behind: i64, up_to: i64, probability: impl Fn(&str, Option<u8>, &Traits<'_>) -> Option<f64>) {
+    pub fn predict(&mut self, behind: i64, up_to: i64, learned: &Learned) {
         let from = self.leads.partition_point(|lead| lead.job <= behind);
         let end = self.leads.partition_point(|lead| lead.job <= up_to);
+        let columns = self.places_of(learned.model.as_ref().map_or(&[], |model| &model.columns));
         for at in from..end {
-            let traits = self.traits(at);
-            self.predicted[at] = probability(traits.source, self.leads[at].band, &traits);
+            self.predicted[at] = learned.probability(self.leads[at].band, &self.traits(at, &columns));
         }
     }
 
-    /// What a model may look at of a lead.
+    /// Where these columns stand in the history, for [`traits`](Self::traits).
     #[must_use]
-    pub fn traits(&self, at: usize) -> Traits<'_> {
-        let (lead, width) = (&self.leads[at], self.columns.len());
+    pub fn places_of(&self, columns: &[String]) -> Vec<Option<usize>> {
+        columns.iter().map(|column| self.columns.iter().position(|own| own == column)).collect()
+    }
+
+    /// What a model may look at of a lead, with the cells of these columns.
+    #[must_use]
+    pub fn traits(&self, at: usize, columns: &[Option<usize>]) -> Traits<'_> {
+        let (lead, first) = (&self.leads[at], at * self.columns.len());
         Traits {
             value_log10: lead.value_log10,
             source: self.texts[lead.source as usize].as_ref(),
             location: self.texts[lead.location as usize].as_ref(),
             has_phone: lead.has_phone,
             is_free_mail: lead.is_free_mail,
-            columns: self.cells[at * width..(at + 1) * width].iter().map(|place| &*self.texts[*place as usize]).collect(),
+            columns: columns.iter().map(|column| column.map_or("", |column| &*self.texts[self.cells[first + column] as usize])).collect(),
         }
     }
 
@@ -296,7 +305,7 @@ pub struct Seen<'h> {
 }
 
 /// How many leads count, and of how many the outcome is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Coverage {
     /// Mature leads.
     pub mature: u64,
@@ -481,9 +490,10 @@ mod tests {
             history.add(arrival, &[cell], vec![]);
         }
         history.sort();
-        let cells: Vec<&str> = (0..3).map(|at| history.traits(at).columns[0]).collect();
-        assert_eq!(cells, ["a", "b", "c"]);
-        history.predict(1, 2, |_, _, traits| (traits.columns[0] == "c").then_some(0.25));
+        let places = history.places_of(&["Garage".into(), "Lot".into()]);
+        let cells: Vec<&str> = (0..3).flat_map(|at| history.traits(at, &places).columns).collect();
+        assert_eq!(cells, ["", "a", "", "b", "", "c"]);
+        history.predict(1, 2, &Learned { resolved: 8, converted: 2, ..Learned::none() });
         let predicted: Vec<Option<f64>> = history.as_of(2, 0, 0.95).leads().map(|seen| seen.predicted).collect();
         assert_eq!(predicted, [None, None, Some(0.25)]);
     }

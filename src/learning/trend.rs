@@ -60,6 +60,13 @@ pub struct Trend {
     pub need: u64,
 }
 
+impl Default for Trend {
+    /// Before the first outcome.
+    fn default() -> Self {
+        of(&[])
+    }
+}
+
 /// The trend over resolved mature leads in order of arrival: whether each converted.
 #[must_use]
 #[allow(clippy::cast_precision_loss)] // small counts

@@ -245,3 +245,81 @@ impl<'s> FirstJobs<'s> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::lead::lead_id_of;
+    use crate::store::tests::scratch;
+
+    /// Three jobs of ten days each: Ann and Ben came with the first, Cem with the second, Ann again with the third.
+    fn filled(store: &Store) {
+        let sql = |sql: &str| store.run(|c| c.execute_batch(sql)).expect(sql);
+        for seq in 1..=3 {
+            sql(&format!(
+                "INSERT INTO jobs (seq, job_id, state, fate, dry_run, file, source, bytes, inode, rules, learned, started_at_ms, finished_at_ms, total,
+                 accepted_new, accepted_updated, duplicates, rejected, leads_kept, moves, facts, report)
+                 VALUES ({seq}, randomblob(16), 2, 'processed', 0, 'x.csv', 'mls', 9, 7, 'r', 0, {}, 0, 1, 1, 0, 0, 0, 1, '[]', '{{}}', '{{}}')",
+                i64::from(seq) * 10 * DAY_MS
+            ));
+        }
+        sql("INSERT INTO layouts VALUES (1, '[\"Lot\"]');
+             INSERT INTO experiments VALUES (7, 'greeting', 1, '{\"salt\":\"s\",\"variants\":[[\"a\",\"1\"],[\"b\",\"3\"]]}');
+             INSERT INTO history (lead, job, row, email, layout, value, scale) VALUES (1, 1, 4, 'ann@b.co', 1, 100, 0), (1, 3, 1, 'ann@b.co', 1, 999, 0)");
+        let leads = [(1, "ann@b.co", 3, 1, 2, "NULL"), (2, "ben@b.co", 1, 2, 1, "'zillow'"), (3, "cem@b.co", 2, 1, 1, "NULL")];
+        for (id, email, job, row, accepted, source) in leads {
+            sql(&format!(
+                "INSERT INTO leads (id, email, value, scale, source, layout, job, row, score, tier, arms, accepted)
+                 VALUES ({id}, '{email}', 999, 0, {source}, 1, {job}, {row}, 0, 3, x'0700000001000000', {accepted})"
+            ));
+            let key = lead_id_of(email).as_u64_pair().0.cast_signed();
+            sql(&format!("INSERT INTO lead_keys VALUES ({key}, {id})"));
+        }
+        let outcome = |email: &str, job: i64, verdict: u8, waiting: bool| {
+            let person = lead_id_of(email);
+            let values = params![person.as_bytes(), job, verdict, waiting];
+            let insert = "INSERT INTO outcomes (person, job, row, verdict, waiting) VALUES (?1, ?2, 1, ?3, ?4)";
+            store.run(|c| c.execute(insert, values)).expect("outcome");
+        };
+        outcome("ann@b.co", 2, 1, false);
+        outcome("ann@b.co", 3, 0, false);
+        outcome("dora@b.co", 2, 1, true);
+    }
+
+    fn history(store: &Store, up_to: i64, complete: &str) -> History {
+        let rules = |source: &str| {
+            let mut rules = Rules::default();
+            rules.outcome.outcomes_complete = source == complete;
+            Arc::new(rules)
+        };
+        store.history(&Wishes { up_to, columns: &[], arrived_ms: &|_| None, rules: &rules }).expect("history")
+    }
+
+    #[test]
+    fn a_lead_is_as_it_first_arrived_and_only_what_came_until_then_is_known() {
+        let (_dir, store) = scratch();
+        filled(&store);
+        let history = history(&store, 2, "");
+        assert_eq!(history.experiments[0].arms, [("a".to_owned(), 0.25), ("b".to_owned(), 0.75)]);
+        let view = history.as_of(2, 20 * DAY_MS, 1.0);
+        let ann = view.leads().next().expect("the one of whom something was reported");
+        assert_eq!((ann.arrival.job, ann.arrival.row, ann.arrival.value_log10, ann.result), (1, 4, Some(2.0), Some(true)));
+        assert_eq!(ann.arrival.arms, [GivenArm { experiment: 0, variant: 1, job: 1 }]);
+        assert_eq!(view.leads().count(), 1);
+        let silent: Vec<(i64, &str, bool, u64)> =
+            view.silent().map(|(silent, leads, _)| (silent.job, view.text(silent.source), silent.arm.is_some(), leads)).collect();
+        assert_eq!(silent, [(1, "zillow", false, 1), (1, "zillow", true, 1), (2, "mls", false, 1), (2, "mls", true, 1)]);
+        let all = self::history(&store, 3, "");
+        assert_eq!(all.as_of(3, 30 * DAY_MS, 1.0).leads().next().expect("Ann").result, Some(false), "put right by the third job");
+        assert_eq!(all.as_of(2, 20 * DAY_MS, 1.0).leads().next().expect("Ann").result, Some(true), "not yet known then");
+    }
+
+    #[test]
+    fn whoever_may_be_lost_by_silence_is_kept() {
+        let (_dir, store) = scratch();
+        filled(&store);
+        let history = history(&store, 3, "zillow");
+        let results = |day: i64| history.as_of(3, day * DAY_MS, 1.0).leads().map(|seen| seen.result).collect::<Vec<_>>();
+        assert_eq!((results(30), results(101)), (vec![None, Some(false)], vec![Some(false), Some(false)]));
+    }
+}

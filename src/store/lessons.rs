@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use super::{Group, Result, Store, StoreError};
 use crate::engine::features::Model;
 use crate::engine::learned::Learned;
+use crate::learning::lesson::State;
 
 /// One lesson: the outcomes that a job brought or joined, or what people decided after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +53,15 @@ impl Store {
         Ok(self.some_lessons("l.version IS NULL ORDER BY l.job, l.turn LIMIT 1")?.pop())
     }
 
+    /// Whether what a job brought is still to be learned from.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn is_to_be_learned(&self, job: i64) -> Result<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM lessons WHERE job = ?1 AND version IS NULL)";
+        self.run(|c| c.prepare_cached(sql)?.query_row([job], |row| row.get(0)))
+    }
+
     fn some_lessons(&self, condition: &str) -> Result<Vec<Lesson>> {
         let sql = format!(
             "SELECT l.job, l.turn, (SELECT started_at_ms FROM jobs j WHERE j.seq = l.job), l.pin, l.version FROM lessons l WHERE {condition}"
@@ -81,6 +91,14 @@ impl Store {
             statement.query_row(params![lesson.job, lesson.turn], |row| row.get(0)).optional()
         })?;
         text.flatten().map(|text| self.read_back(&text)).transpose()
+    }
+
+    /// The state that the last lesson left; none before the first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn learning_state(&self) -> Result<Option<State>> {
+        self.last_lesson()?.map_or(Ok(None), |lesson| self.lesson_state(&lesson))
     }
 
     /// A snapshot with its model; none when nothing names it any more.

@@ -32,6 +32,8 @@ CREATE TABLE lessons (
     PRIMARY KEY (job, turn)
 ) WITHOUT ROWID;
 
+CREATE INDEX lessons_waiting ON lessons (job, turn) WHERE version IS NULL;
+
 -- Snapshots that a job, a lead or a lesson names; their model apart, because many share one.
 CREATE TABLE learned (
     version INTEGER PRIMARY KEY,                  -- told from the content; 0 is nothing, and not here

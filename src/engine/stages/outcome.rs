@@ -9,9 +9,6 @@ use crate::engine::lead::Lead;
 use crate::engine::learned::{Basis, Learned};
 use crate::engine::rules::Rules;
 
-/// Leads that everyone's rate is worth in that of a segment.
-const PRIOR_LEADS: f64 = 20.0;
-
 /// The evaluation of one lead.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Outcome {
@@ -63,12 +60,13 @@ impl Outcome {
 #[must_use]
 pub fn evaluate(lead: &Lead<'_>, band: Option<usize>, rules: &Rules, learned: &Learned, places: Option<&Places>) -> Outcome {
     let base_rate = learned.base_rate().filter(|_| learned.has_both());
-    let (probability, method) = match (&learned.model, base_rate) {
+    let segment_rate = learned.segment_rate(lead.source, band.and_then(|band| u8::try_from(band).ok()));
+    let (probability, method) = match (&learned.model, segment_rate) {
         (Some(model), _) => {
             let traits = places.map_or_else(|| Traits::of(lead, &model.columns), |places| Traits::at(lead, places));
             (Some(model.probability(&traits)), Method::Model)
         }
-        (None, Some(base)) => (Some(of_segment(lead, band, base, learned)), Method::Segment),
+        (None, Some(rate)) => (Some(rate), Method::Segment),
         (None, None) => (rules.outcome.prior, Method::Prior),
     };
     Outcome {
@@ -80,17 +78,6 @@ pub fn evaluate(lead: &Lead<'_>, band: Option<usize>, rules: &Rules, learned: &L
         expected_value: probability.zip(lead.value).map(|(p, value)| p * value.to_f64()),
         reason: (method == Method::Prior).then(|| too_few(rules, learned, probability.is_some())),
     }
-}
-
-/// (20p̄ + conversions) / (20 + n) of the lead's source and value band, of its source where it has no value.
-#[allow(clippy::cast_precision_loss)] // counts
-fn of_segment(lead: &Lead<'_>, band: Option<usize>, base: f64, learned: &Learned) -> f64 {
-    let segment = match band {
-        Some(band) => u8::try_from(band).ok().and_then(|band| learned.segments.band(lead.source, band)),
-        None => learned.segments.source(lead.source),
-    };
-    let (converted, resolved) = segment.map_or((0.0, 0.0), |segment| (segment.converted as f64, segment.resolved as f64));
-    (PRIOR_LEADS * base + converted) / (PRIOR_LEADS + resolved)
 }
 
 /// Why outcomes say nothing yet.

@@ -1,0 +1,255 @@
+//! Lessons: what outcomes teach, worked off after the jobs that brought them.
+//!
+//! A job that brings or joins outcomes leaves a lesson behind in its own commit. [`Teacher`] works lessons out from the store
+//! alone, in their order, on whatever thread; only the writer records what came of them, each in a transaction of its own
+//! with its audit entries and alerts. A crash in between loses nothing: the lesson still waits. Ingestion goes on
+//! meanwhile under the snapshot there is.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::json;
+use uuid::Uuid;
+
+use super::news::News;
+use super::{EVERY_OTHER, Fatal, Ingest};
+use crate::clock;
+use crate::config::Config;
+use crate::engine::cells;
+use crate::engine::features::Model;
+use crate::engine::lead::Lead;
+use crate::engine::learned::Learned;
+use crate::engine::outcomes::dates::{DateOrder, read_date};
+use crate::engine::rules::{Rules, cell_of};
+use crate::journal::{Action, Alert, Journal};
+use crate::learning::lesson::{self, Course, State, Taught, Told};
+use crate::learning::model;
+use crate::store::history::Wishes;
+use crate::store::lessons::Lesson;
+use crate::store::{Group, Store, StoreError, open_to_read};
+
+/// Everything that lessons are worked out with, on any thread.
+#[derive(Debug, Clone)]
+pub struct Teacher {
+    config: Arc<Config>,
+    rules: HashMap<String, Arc<Rules>>,
+    /// What it works out is void once the writer has another.
+    generation: Uuid,
+}
+
+/// A lesson with what it led to.
+#[derive(Debug)]
+pub struct Worked {
+    lesson: Lesson,
+    taught: Taught,
+    generation: Uuid,
+}
+
+impl Teacher {
+    /// Works lessons out beside the writer, handing over each; ends when none waits, when asked to stop, or when
+    /// `hand` says so.
+    ///
+    /// # Errors
+    /// [`Fatal`].
+    pub fn work_beside(&self, stop: &AtomicBool, mut hand: impl FnMut(Worked) -> bool) -> Result<(), Fatal> {
+        let store = open_to_read(&self.config.store.path)?;
+        self.work_out(&store, stop, &mut |worked| Ok(hand(worked)))
+    }
+
+    /// Works out every lesson that waits at the beginning, in order. `hand` says whether to go on.
+    fn work_out(&self, store: &Store, stop: &AtomicBool, hand: &mut dyn FnMut(Worked) -> Result<bool, Fatal>) -> Result<(), Fatal> {
+        let lessons = store.lessons()?;
+        let Some(first) = lessons.iter().position(|lesson| lesson.version.is_none()) else { return Ok(()) };
+        let up_to = lessons.last().map_or(0, |lesson| lesson.job);
+        let (known, waiting) = lessons.split_at(first);
+        let snapshots: Vec<Learned> = known.iter().map(|lesson| snapshot(store, lesson)).collect::<Result<_, _>>()?;
+        let columns = self.columns(&snapshots);
+        let mut history = store.history(&Wishes {
+            up_to,
+            columns: &columns,
+            arrived_ms: &|lead| self.arrived_ms(lead),
+            rules: &|source| self.rules_for(source),
+        })?;
+        let mut models: Vec<Arc<Model>> = snapshots.iter().filter_map(|learned| learned.model.clone()).collect();
+        let (mut behind, mut learned) = (0, Learned::none());
+        for (lesson, snapshot) in known.iter().zip(snapshots) {
+            history.predict(behind, lesson.job, &learned);
+            (behind, learned) = (lesson.job, snapshot);
+        }
+        let mut state = match known.last() {
+            Some(lesson) => store.lesson_state::<State>(lesson)?.unwrap_or_default(),
+            None => State::default(),
+        };
+        let rules = self.rules_for("");
+        let course = self.course(&rules);
+        for waiting in waiting {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            history.predict(behind, waiting.job, &learned);
+            behind = waiting.job;
+            let taught = match &waiting.pin {
+                Some(pin) => lesson::decide(&state, &learned, models.iter().find(|model| model.id == *pin).cloned()),
+                None => {
+                    lesson::teach(&state, &learned, &history.as_of(waiting.job, waiting.at_ms, self.config.model.mature_share), &course)
+                }
+            };
+            (state, learned) = (taught.state.clone(), taught.learned.clone());
+            models.extend(learned.model.clone().filter(|new| models.iter().all(|model| model.id != new.id)));
+            if !hand(Worked { lesson: waiting.clone(), taught, generation: self.generation })? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// The columns to read: those that are configured, and those of models that predicted.
+    fn columns(&self, snapshots: &[Learned]) -> Vec<String> {
+        let mut columns = self.config.model.features.clone();
+        for column in snapshots.iter().filter_map(|learned| learned.model.as_ref()).flat_map(|model| &model.columns) {
+            if !columns.contains(column) {
+                columns.push(column.clone());
+            }
+        }
+        columns
+    }
+
+    /// When a lead arrived, where a configured column says it.
+    fn arrived_ms(&self, lead: &Lead<'_>) -> Option<i64> {
+        read_date(cell_of(lead, self.config.model.date.as_deref()?), DateOrder::default())
+    }
+
+    fn course<'c>(&self, rules: &'c Rules) -> Course<'c> {
+        let made = &self.config.model;
+        Course {
+            scripts: &rules.scripts,
+            experiments: &rules.experiments,
+            min_trials: rules.outcome.min_trials,
+            coverage_min: made.coverage_min,
+            is_dated: made.date.is_some(),
+            model: model::Settings {
+                columns: made.features.clone(),
+                known_on_arrival: made.known_on_arrival.clone(),
+                outcome_columns: Vec::new(),
+                latest: made.latest as usize,
+                leak_auc: made.leak_auc,
+                baseline: made.baseline,
+            },
+        }
+    }
+
+    fn rules_for(&self, source: &str) -> Arc<Rules> {
+        let own = self.rules.get(&*cells::standard_source(source));
+        Arc::clone(own.unwrap_or_else(|| &self.rules[EVERY_OTHER]))
+    }
+}
+
+impl Ingest {
+    /// What lessons are worked out with now; none when none waits.
+    ///
+    /// # Errors
+    /// [`Fatal`].
+    pub fn teacher(&self) -> Result<Option<Teacher>, Fatal> {
+        let teacher = || Teacher { config: Arc::clone(&self.config), rules: self.rules.clone(), generation: self.generation };
+        Ok(self.store.next_lesson()?.map(|_| teacher()))
+    }
+
+    /// Works off every lesson that waits, here and now; how many there were.
+    ///
+    /// # Errors
+    /// [`Fatal`].
+    pub fn learn(&mut self) -> Result<u64, Fatal> {
+        let mut lessons = 0;
+        while let Some(teacher) = self.teacher()? {
+            let stop = Arc::clone(&self.stop);
+            let store = open_to_read(self.store.path())?;
+            teacher.work_out(&store, &stop, &mut |worked| {
+                lessons += 1;
+                self.take_lesson(worked)
+            })?;
+            if stop.load(Ordering::Relaxed) {
+                break; // what is left waits for the next start
+            }
+        }
+        Ok(lessons)
+    }
+
+    /// Records what a lesson led to, and goes on with it; false for one that was worked out in vain, because the history
+    /// has changed under it.
+    ///
+    /// # Errors
+    /// [`Fatal`].
+    pub fn take_lesson(&mut self, worked: Worked) -> Result<bool, Fatal> {
+        let Worked { lesson, taught, generation } = worked;
+        if generation != self.generation || self.store.next_lesson()?.as_ref() != Some(&lesson) {
+            return Ok(false);
+        }
+        let state = serde_json::to_string(&taught.state).expect("a state is JSON: its numbers are finite");
+        let at = clock::rfc3339(clock::now_ms());
+        let group = self.store.begin()?;
+        group.finish_lesson(&lesson, &state, &taught.learned, taught.shadow.as_deref())?;
+        for told in &taught.told {
+            self.tell_lesson(&group, &at, told, taught.learned.version)?;
+        }
+        group.commit()?;
+        self.publish()?;
+        tracing::info!(lesson = lesson.job, version = taught.learned.version, news = taught.told.len(), "learned");
+        self.learned = Arc::new(taught.learned);
+        Ok(true)
+    }
+
+    /// Pins a model that was active before, or none (`id` empty): from then on it is what the stages use, whatever later
+    /// lessons find. Inside, a sentence for whoever asked.
+    ///
+    /// # Errors
+    /// [`Fatal`].
+    pub fn pin_model(&mut self, id: &str) -> Result<Result<(), String>, Fatal> {
+        let is_known = id.is_empty() || self.store.model(id)?.is_some();
+        if !is_known {
+            return Ok(Err(format!("no model {id} is known; `valhalla model` lists those that were active")));
+        }
+        let group = self.store.begin()?;
+        if !group.add_decision(id)? {
+            return Ok(Err("nothing has been learned yet: there is no model to go back to".to_owned()));
+        }
+        self.audit(&group, &clock::rfc3339(clock::now_ms()), Action::ModelStep, |entry| {
+            let step = if id.is_empty() { "released" } else { "pinned" };
+            entry.detail = [("step".to_owned(), json!(step)), ("model".to_owned(), json!(id))].into();
+        })?;
+        group.commit()?;
+        self.publish()?;
+        self.generation = Uuid::now_v7();
+        Ok(Ok(()))
+    }
+
+    /// The snapshot in force, as the store has it.
+    pub(super) fn recall_learned(&mut self) -> Result<(), Fatal> {
+        let last = self.store.last_lesson()?;
+        self.learned = Arc::new(last.map_or(Ok(Learned::none()), |lesson| snapshot(&self.store, &lesson))?);
+        Ok(())
+    }
+
+    /// Something that a lesson found out: an alert with its figures, and for every step also an audit entry.
+    fn tell_lesson(&self, group: &Group<'_>, at: &str, told: &Told, version: u64) -> Result<(), Fatal> {
+        let news = News::of(told);
+        if let Some(action) = news.action {
+            self.audit(group, at, action, |entry| {
+                entry.detail = news.figures.clone();
+                entry.detail.insert("learned".to_owned(), json!(version));
+            })?;
+        }
+        if let Some(code) = news.alert {
+            let mut alert = Alert::new(code, &Uuid::now_v7().to_string(), at, &news.detail);
+            (alert.metric, alert.threshold) = (news.metric, news.threshold);
+            self.progress.count_alert(alert.severity);
+            group.post(Journal::Alerts, self.rotate_bytes(), |_, _| alert.to_line())?;
+        }
+        Ok(())
+    }
+}
+
+fn snapshot(store: &Store, lesson: &Lesson) -> Result<Learned, Fatal> {
+    let lost = || StoreError::Damaged { path: store.path().display().to_string(), what: "a learned snapshot is missing".to_owned() };
+    Ok(store.learned(lesson.version.unwrap_or_default())?.ok_or_else(lost)?)
+}
