@@ -44,7 +44,7 @@ const FILE_BYTES_MAX: u64 = 4 << 20;
 /// Sections that belong to later versions. Ignoring one would look like it worked.
 const LATER: [&str; 3] = ["alerts", "metrics", "retention"];
 
-const TOP_KEYS: [&str; 19] = [
+const TOP_KEYS: [&str; 20] = [
     "mode",
     "folders",
     "watch",
@@ -55,6 +55,7 @@ const TOP_KEYS: [&str; 19] = [
     "risk",
     "reading",
     "columns",
+    "outcomes",
     "limits",
     "quality",
     "packet",

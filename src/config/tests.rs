@@ -125,7 +125,28 @@ fn every_mistake_says_what_where_and_what_to_do() {
         ),
         (
             "[columns.aliases]\nprice = ['Preis']",
-            "2: [columns.aliases] price: unknown field 'price'; the fields are name, email, value, location, phone, source",
+            "2: [columns.aliases] price: unknown field 'price'; the fields are name, email, value, location, phone, source, outcome, outcome_date, revenue, cost, script, variant, channel, lead_id",
+        ),
+        (
+            "[columns.aliases]\noutcom = ['Stand']",
+            "2: [columns.aliases] outcom: unknown field 'outcom'; did you mean 'outcome'? the fields are name, email, value, location, phone, source, outcome, outcome_date, revenue, cost, script, variant, channel, lead_id",
+        ),
+        (
+            "[columns.aliases]\nrevenue = 5",
+            "2: [columns.aliases] revenue: must be a list of column names; write for example revenue = [\"E-Mail Privat\"]",
+        ),
+        (
+            "[columns.aliases]\nrevenue = ['Geld']\ncost = ['geld']",
+            "2: [columns.aliases] revenue: 'Geld' is also an alias of 'cost'; take it out of one of the two",
+        ),
+        // Outcomes.
+        (
+            "[outcomes]\nwon = ['Fertig']\nlost = ['fertig!']",
+            "3: [outcomes] lost: 'fertig!' is also listed under 'won'; take it out of one of the two",
+        ),
+        (
+            "[outcomes]\ndates = 'us'",
+            "2: [outcomes] dates: must be \"auto\" or \"day_first\" or \"month_first\", not 'us'; write for example dates = \"auto\"",
         ),
         (
             "[columns.aliases]\nname = [3]",
@@ -553,6 +574,8 @@ fn the_rules_version_depends_on_what_affects_rows_and_on_nothing_else() {
         "[source.other.reading]\nheader = 'none'",
         "[reading]\nencoding = 'AUTO'\ndelimiter = 'auto'\nheader = 'Auto'",
         "mode = 'dry-run'",
+        "[outcomes]\nwon = []\ndates = 'auto'",
+        "[columns]\naliases = { outcome = [] }",
     ] {
         assert_eq!(version(same), default, "{same}");
     }
@@ -562,6 +585,11 @@ fn the_rules_version_depends_on_what_affects_rows_and_on_nothing_else() {
         "[columns]\nrequired = ['email', 'name', 'value', 'phone']",
         "[columns]\naliases = { name = ['Wer'] }",
         "[columns]\naliases = { phone = ['Wer'] }",
+        "[columns]\naliases = { outcome = ['Wer'] }",
+        "[columns]\naliases = { revenue = ['Wer'] }",
+        "[outcomes]\nwon = ['fertig']",
+        "[outcomes]\nlost = ['fertig']",
+        "[outcomes]\ndates = 'month_first'",
         "[columns]\ndefaults = { source = 'x' }",
         "[columns]\nrules.location.one_of = ['a']",
         "[columns]\nrules.location.matches = 'a'",

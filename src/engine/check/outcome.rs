@@ -9,6 +9,7 @@ use crate::engine::amount::{self, AmountRules};
 use crate::engine::cells::{self, trim};
 use crate::engine::decimal::{Decimal, NotAnAmount};
 use crate::engine::email;
+use crate::engine::headers::FieldFrom;
 use crate::engine::lead::{Field, IssueCode, RowIssue, lead_id_of};
 use crate::engine::notes::{NoteCode, Notes};
 use crate::engine::outcomes::dates::read_date;
@@ -97,7 +98,7 @@ impl Row<'_, '_> {
             return person;
         }
         if !is_filled(self.raw.record, self.cells, self.plan, Field::Email) {
-            let has_ids = columns.column(Part::LeadId).is_some() && self.plan.mapping.column_of(Field::Email) == Field::Email.name();
+            let has_ids = *self.plan.mapping.from(Field::Email) == FieldFrom::Nowhere;
             let (column, field) = if has_ids {
                 (self.part_column(columns, Part::LeadId), Part::LeadId.name())
             } else {

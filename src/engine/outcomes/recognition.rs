@@ -130,9 +130,9 @@ struct Candidate {
 }
 
 impl Candidate {
-    /// Whether four of five cells are known words.
+    /// Whether two of three cells are known words.
     fn is_known(&self) -> bool {
-        self.filled > 0 && self.known * 5 >= self.filled * 4
+        self.filled > 0 && self.known * 3 >= self.filled * 2
     }
 
     /// Whether it is read in a list of leads.
@@ -146,9 +146,9 @@ impl Candidate {
         }
     }
 
-    /// Whether it makes a list of outcomes.
+    /// Whether it makes a list of outcomes, of which otherwise nothing could be taken: more than half will do.
     fn is_of_outcomes(&self) -> bool {
-        matches!(self.named, Named::Configured(_) | Named::Sure) || self.is_known()
+        matches!(self.named, Named::Configured(_) | Named::Sure) || self.known * 2 > self.filled
     }
 
     fn is_good(&self, kind: PlanKind) -> bool {
@@ -225,7 +225,7 @@ impl Search<'_> {
         let holds_ids = |at: &usize| {
             let (filled, ids) =
                 self.cells(*at).fold((0, 0), |(filled, ids), cell| (filled + 1, ids + usize::from(Uuid::parse_str(cell).is_ok())));
-            filled == 0 || ids * 5 >= filled * 4
+            filled == 0 || ids * 2 > filled
         };
         (0..self.header.len()).find(|at| position(LEAD_IDS, &self.keys[*at]).is_some() && holds_ids(at))
     }
