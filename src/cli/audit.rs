@@ -161,7 +161,7 @@ fn prove(config: &Config, store: &Store, proof: &mut Proof) -> Result<Value, Tro
         Err(error) => return Err(error.into()),
     };
     let outcomes = match store.outcomes_held() {
-        Ok(held) => held,
+        Ok(outcomes) => outcomes,
         Err(_) if is_damaged => HashMap::new(), // what is lost shows as missing
         Err(error) => return Err(error.into()),
     };
@@ -169,8 +169,8 @@ fn prove(config: &Config, store: &Store, proof: &mut Proof) -> Result<Value, Tro
     let mut examine_one = |job: PastJob| {
         if job.done {
             let leads = by_job.get(&job.seq).copied().unwrap_or_default();
-            let held = Held { leads, outcomes: outcomes.get(&job.seq).copied().unwrap_or_default() };
-            let finding = examine(config, &job, &mut lines, held);
+            let in_store = Held { leads, outcomes: outcomes.get(&job.seq).copied().unwrap_or_default() };
+            let finding = examine(config, &job, &mut lines, in_store);
             proof.add(finding);
         } else {
             proof.in_progress += 1;

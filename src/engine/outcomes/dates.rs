@@ -271,7 +271,9 @@ mod tests {
             (&["5-13-24 10:00"], (DateOrder::MonthFirst, false)),
         ] {
             let mut evidence = OrderEvidence::default();
-            cells.iter().for_each(|cell| evidence.add(cell));
+            for cell in cells {
+                evidence.add(cell);
+            }
             assert_eq!(evidence.decide(), expected, "{cells:?}");
         }
     }

@@ -302,8 +302,7 @@ impl Search<'_> {
         let mut evidence = OrderEvidence::default();
         self.cells(at).for_each(|cell| evidence.add(cell));
         match (self.rules.outcomes.dates, evidence.decide()) {
-            (Some(order), _) => (order, None),
-            (None, (order, false)) => (order, None),
+            (Some(order), _) | (None, (order, false)) => (order, None),
             (None, (order, true)) => {
                 let name = self.safe(at);
                 let sentence = format!(

@@ -196,8 +196,8 @@ fn beside_a_lead_nothing_about_the_outcome_rejects_the_row() {
     assert_eq!((outcome.leads.len(), outcome.rejects.len()), (6, 1));
     let told: Vec<(u64, Verdict, bool, bool)> =
         outcome.outcomes.iter().map(|row| (row.row, row.verdict, row.at_ms.is_some(), row.revenue.is_some())).collect();
-    use Verdict::{Lost, Won};
-    assert_eq!(told, [(1, Won, true, true), (4, Lost, false, false), (6, Won, false, false), (7, Won, false, false)]);
+    let (won, lost) = (Verdict::Won, Verdict::Lost);
+    assert_eq!(told, [(1, won, true, true), (4, lost, false, false), (6, won, false, false), (7, won, false, false)]);
     let noted: Vec<(&str, &str)> = outcome.notes.counts.iter().map(|note| (note.column.as_str(), note.code.as_str())).collect();
     let expected = [
         ("outcome", "outcome_not_understood"),
