@@ -154,7 +154,8 @@ impl Gathered {
             performance: performance(own, everyone),
             decline: decline(self.recent, self.before, everyone),
             recent: (self.recent.resolved, self.before.resolved),
-            recent_until_ms: self.until_ms,
+            // The day is enough for people, and the same history has the same version however many seconds apart it came.
+            recent_until_ms: self.until_ms.map(|until| until.div_euclid(DAY_MS) * DAY_MS),
         }
     }
 }
