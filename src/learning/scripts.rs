@@ -387,3 +387,150 @@ fn primary_of<'s>(standings: &'s [ScriptStanding], channel: &str) -> Option<&'s 
 fn is_newest(standings: &[ScriptStanding], standing: &ScriptStanding) -> bool {
     standings.iter().all(|other| other.id != standing.id || other.version <= standing.version)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::trials::{ExperimentCounts, judge};
+    use super::*;
+    use ScriptStatus::{Deprecated, Experimental, Primary, Secondary, Testing};
+
+    fn script(id: &str, status: ScriptStatus) -> Script {
+        Script { id: id.into(), version: 1, channel: "email".into(), status }
+    }
+
+    fn experiment() -> Experiment {
+        Experiment { id: "x".into(), version: 1, salt: "x".into(), variants: Vec::new(), thresholds: Vec::new(), filter: None }
+    }
+
+    /// Scripts in equal parts, each with its resolved leads and conversions.
+    fn trial(arms: &[(&str, u64, u64)]) -> Trial {
+        #[allow(clippy::cast_precision_loss)]
+        let share = 1.0 / arms.len() as f64;
+        let arms = arms.iter().map(|(script, leads, converted)| ArmCounts {
+            variant: format!("with-{script}"),
+            script: Some((*script).into()),
+            share,
+            exposed: *leads,
+            mature: *leads,
+            resolved: *leads,
+            converted: *converted,
+            wins: *converted,
+            ..ArmCounts::default()
+        });
+        judge(&ExperimentCounts { id: "x".into(), versions: vec![VersionCounts { version: 1, arms: arms.collect() }] }, 30)
+    }
+
+    fn run(previous: &[ScriptStanding], scripts: &[Script], arms: &[(&str, u64, u64)]) -> (Vec<ScriptStanding>, Vec<ScriptStep>) {
+        step(previous, scripts, &[trial(arms)], &[experiment()], 30)
+    }
+
+    fn statuses(standings: &[ScriptStanding]) -> Vec<ScriptStatus> {
+        standings.iter().map(|standing| standing.status).collect()
+    }
+
+    #[test]
+    fn one_step_as_the_figures_say() {
+        for (status, own, primary, expected, steps) in [
+            (Experimental, (400, 60), (400, 40), Testing, 1),
+            (Experimental, (400, 45), (400, 40), Experimental, 0),
+            (Experimental, (14, 14), (15, 0), Experimental, 0), // 29 of 30 outcomes
+            (Experimental, (15, 15), (15, 0), Testing, 1),
+            (Experimental, (1000, 20), (1000, 100), Experimental, 0), // there is nothing below
+            (Testing, (1000, 160), (1000, 100), Primary, 2),
+            (Testing, (1000, 125), (1000, 100), Testing, 0), // probable, not yet evident
+            (Testing, (1000, 50), (1000, 100), Experimental, 1),
+            (Testing, (1000, 85), (1000, 100), Testing, 0), // worse, not yet evident
+            (Secondary, (1000, 50), (1000, 100), Deprecated, 1),
+            (Secondary, (1000, 160), (1000, 100), Secondary, 0), // no way back up
+            (Deprecated, (1000, 160), (1000, 100), Deprecated, 0),
+        ] {
+            let scripts = [script("new", status), script("old", Primary)];
+            let (standings, taken) = run(&[], &scripts, &[("new", own.0, own.1), ("old", primary.0, primary.1)]);
+            assert_eq!((standings[0].status, taken.len()), (expected, steps), "{status:?} {own:?} {primary:?}: {taken:?}");
+            assert_eq!(standings[1].status, if expected == Primary { Secondary } else { Primary });
+            for step in &taken {
+                assert!(!step.why.is_empty() && step.baseline.is_some() && step.experiment.as_deref() == Some("x"), "{step:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_promotion_carries_its_figures() {
+        let scripts = [script("new", Testing), script("old", Primary)];
+        let (standings, steps) = run(&[], &scripts, &[("new", 1000, 160), ("old", 1000, 100)]);
+        let [up, down] = &steps[..] else { panic!("two steps: {steps:?}") };
+        assert_eq!((up.from, up.to, up.trials, up.conversions), (Testing, Primary, 1000, 160));
+        assert_eq!(up.baseline, Some(Baseline { script: "old".into(), trials: 1000, conversions: 100 }));
+        assert!(up.score.is_some_and(|score| score > 0.999) && up.e_value.is_some_and(|e| e >= 40.0), "{up:?}");
+        assert_eq!((down.script.as_str(), down.from, down.to), ("old", Primary, Secondary));
+        assert!(standings[0].score.is_none(), "the primary has no score");
+        assert!(standings[1].score.is_some_and(|score| score < 0.001), "the old one is now measured against the new one");
+    }
+
+    #[test]
+    fn steps_are_min_trials_new_outcomes_apart() {
+        let scripts = [script("new", Experimental), script("old", Primary)];
+        let arms = [("new", 1000, 160), ("old", 1000, 100)];
+        let (first, steps) = run(&[], &scripts, &arms);
+        assert_eq!((statuses(&first), steps.len()), (vec![Testing, Primary], 1));
+        let (same, steps) = run(&first, &scripts, &arms);
+        assert!(same == first && steps.is_empty(), "the same outcomes are no news");
+        let (same, steps) = run(&first, &scripts, &[("new", 1015, 160), ("old", 1014, 100)]);
+        assert!(statuses(&same) == [Testing, Primary] && steps.is_empty(), "29 are too few");
+        let (second, steps) = run(&first, &scripts, &[("new", 1015, 160), ("old", 1015, 100)]);
+        assert_eq!((statuses(&second), steps.len()), (vec![Primary, Secondary], 2));
+        let (third, steps) = run(&second, &scripts, &[("new", 1020, 160), ("old", 1020, 100)]);
+        assert!(statuses(&third) == [Primary, Secondary] && steps.is_empty(), "the old one needs new outcomes to fall further");
+        let (fourth, steps) = run(&third, &scripts, &[("new", 1030, 160), ("old", 1030, 100)]);
+        assert_eq!((statuses(&fourth), steps.len()), (vec![Primary, Deprecated], 1));
+    }
+
+    #[test]
+    fn the_configuration_has_the_last_word() {
+        let scripts = [script("new", Testing), script("old", Primary)];
+        let arms = [("new", 1000, 160), ("old", 1000, 100)];
+        let (learned, _) = run(&[], &scripts, &arms);
+        assert_eq!(statuses(&learned), [Primary, Secondary]);
+        // Somebody puts the winner back: the old one is the primary again, and nothing moves on the same outcomes.
+        let (back, steps) = run(&learned, &[script("new", Experimental), script("old", Primary)], &arms);
+        assert_eq!(statuses(&back), [Experimental, Primary], "{steps:?}");
+        assert_eq!(steps.len(), 1, "only the old one's return: {steps:?}");
+        // Somebody makes a third one the primary.
+        let with_third = [script("new", Testing), script("old", Secondary), script("third", Primary)];
+        let (third, steps) = run(&learned, &with_third, &arms);
+        assert_eq!(statuses(&third), [Secondary, Secondary, Primary], "{steps:?}");
+        assert!(third.iter().all(|standing| standing.score.is_none()), "no experiment gives out the third");
+    }
+
+    #[test]
+    fn without_a_score_there_is_a_reason() {
+        let scripts = [script("alone", Experimental), script("new", Experimental), script("old", Primary)];
+        let trial = trial(&[("new", 0, 0), ("old", 40, 4)]);
+        let (standings, steps) = step(&[], &scripts, std::slice::from_ref(&trial), &[experiment()], 30);
+        let why: Vec<Option<String>> =
+            standings.iter().map(|standing| why_no_score(standing, &standings, std::slice::from_ref(&trial))).collect();
+        let expected =
+            ["no experiment gives out both it and `old`", "insufficient outcomes: none for `new`", "the primary is the baseline"];
+        assert_eq!(why, expected.map(|why| Some(why.to_owned())));
+        assert!(steps.is_empty());
+        let (standings, _) = step(&[], &[script("new", Testing)], &[], &[], 30);
+        assert_eq!(why_no_score(&standings[0], &standings, &[]).as_deref(), Some("channel `email` has no primary to compare with"));
+        let (standings, steps) = run(&[], &scripts[1..], &[("new", 100, 100), ("old", 40, 40)]);
+        assert!(standings[0].score.is_none() && steps.is_empty(), "only wins say nothing");
+    }
+
+    #[test]
+    fn only_the_better_of_two_becomes_primary_at_once() {
+        let scripts = [script("a", Testing), script("b", Testing), script("old", Primary)];
+        let (standings, steps) = run(&[], &scripts, &[("a", 1000, 170), ("b", 1000, 190), ("old", 1000, 100)]);
+        assert_eq!((statuses(&standings), steps.len()), (vec![Testing, Primary, Secondary], 2), "{steps:?}");
+    }
+
+    #[test]
+    fn only_the_newest_version_has_figures() {
+        let scripts = [script("new", Deprecated), Script { version: 2, ..script("new", Experimental) }, script("old", Primary)];
+        let (standings, _) = run(&[], &scripts, &[("new", 400, 60), ("old", 400, 40)]);
+        assert_eq!(standings.iter().map(|standing| standing.trials).collect::<Vec<_>>(), [0, 400, 400]);
+        assert_eq!(statuses(&standings), [Deprecated, Testing, Primary]);
+    }
+}

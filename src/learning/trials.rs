@@ -169,8 +169,18 @@ pub struct Evidence {
 /// There is none where no rate is above all others, or where it would take more than a hundred million leads.
 #[must_use]
 pub fn assess(counts: &ExperimentCounts, min_trials: u32) -> Trial {
-    let mut arms = totals(&counts.versions);
-    describe(&mut arms);
+    let mut trial = judge(counts, min_trials);
+    describe(&mut trial.arms);
+    if trial.winner.is_none() {
+        trial.leads_needed = leads_needed(&trial, min_trials);
+    }
+    trial
+}
+
+/// The same without what decides nothing: no intervals, posteriors and forecast. For simulations, which look often.
+#[must_use]
+pub fn judge(counts: &ExperimentCounts, min_trials: u32) -> Trial {
+    let arms = totals(&counts.versions);
     let evidence = evidence(&counts.versions, &arms);
     #[allow(clippy::cast_precision_loss)] // a handful of arms
     let threshold = arms.len() as f64 / ALPHA;
@@ -191,10 +201,7 @@ pub fn assess(counts: &ExperimentCounts, min_trials: u32) -> Trial {
     };
     match decide(&trial, min_trials) {
         Ok(winner) => trial.winner = Some(winner),
-        Err(why) => {
-            trial.why_no_winner = Some(why);
-            trial.leads_needed = leads_needed(&trial, min_trials);
-        }
+        Err(why) => trial.why_no_winner = Some(why),
     }
     trial
 }
@@ -503,5 +510,164 @@ mod digits {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Decimal>, D::Error> {
         let text: Option<String> = Option::deserialize(deserializer)?;
         text.map(|text| text.parse().map_err(D::Error::custom)).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An arm all of whose leads are mature and resolved.
+    fn arm(variant: &str, share: f64, leads: u64, converted: u64) -> ArmCounts {
+        ArmCounts {
+            variant: variant.into(),
+            share,
+            exposed: leads,
+            mature: leads,
+            resolved: leads,
+            converted,
+            wins: converted,
+            ..ArmCounts::default()
+        }
+    }
+
+    fn experiment(versions: &[&[ArmCounts]]) -> ExperimentCounts {
+        let versions = (1..).zip(versions).map(|(version, arms)| VersionCounts { version, arms: arms.to_vec() }).collect();
+        ExperimentCounts { id: "first-contact".into(), versions }
+    }
+
+    fn near(found: f64, expected: f64) {
+        assert!((found - expected).abs() <= 1e-9 * expected.abs(), "{found:e}, expected {expected:e}");
+    }
+
+    /// The definition itself: factor after factor in the order of conversions, with the weights of each.
+    #[test]
+    fn counts_say_all_that_the_order_of_conversions_said() {
+        let weights = [(0.5, 0.5), (0.2, 0.6), (0.7, 0.0)];
+        // Which version, and whether the conversion is of `a`.
+        let order: Vec<(usize, bool)> =
+            (0..200usize).map(|n| (n * 7 % 3, n * n % 5 < 3)).filter(|(version, is_a)| *version < 2 || *is_a).collect();
+        let bets = RATIOS.map(|ratio| {
+            order.iter().fold(1.0, |product: f64, (version, is_a)| {
+                let (a, b) = weights[*version];
+                let (q, q1) = (ratio * a / (ratio * a + b), a / (a + b));
+                product * if *is_a { q / q1 } else { (1.0 - q) / (1.0 - q1) }
+            })
+        });
+        let expected = bets.iter().sum::<f64>() / 7.0;
+        let wins = |of: usize, is: bool| order.iter().filter(|(version, is_a)| *version == of && *is_a == is).count() as u64;
+        let versions: Vec<VersionCounts> = (0..3)
+            .map(|of| VersionCounts {
+                version: 1,
+                arms: vec![arm("a", weights[of].0, 1000, wins(of, true)), arm("b", weights[of].1, 1000, wins(of, false))],
+            })
+            .collect();
+        near(e_value(&versions, |arm| arm.variant == "a", |arm| arm.variant == "b"), expected);
+    }
+
+    /// The Dirichlet-multinomial as it is drawn: each lead's predictive probability over its weight.
+    #[test]
+    fn mismatch_is_the_product_of_predictions() {
+        let shares = [0.5, 0.3, 0.2];
+        let (mut seen, mut product) = ([0u64; 3], 1.0f64);
+        for lead in 0..300usize {
+            let at = [0, 1, 0, 2, 0][lead * lead % 5];
+            let so_far: u64 = seen.iter().sum();
+            product *= (200.0 * shares[at] + seen[at] as f64) / (200.0 + so_far as f64) / shares[at];
+            seen[at] += 1;
+        }
+        let arms: Vec<ArmCounts> = (0..3).map(|at| arm(["a", "b", "c"][at], shares[at], seen[at], 0)).collect();
+        near(judge(&experiment(&[&arms]), 30).mismatch_assigned, product);
+        // Versions multiply, whatever their weights.
+        let twice = judge(&experiment(&[&arms, &[arm("a", 0.5, 0, 0), arm("b", 0.5, 0, 0)], &arms]), 30);
+        near(twice.mismatch_assigned, product * product);
+    }
+
+    #[test]
+    fn a_winner_and_why_there_is_none() {
+        for (arms, winner, why) in [
+            (&[arm("a", 0.5, 1000, 100), arm("b", 0.5, 1000, 160)][..], Some("b"), ""),
+            (&[arm("a", 0.5, 1000, 160), arm("b", 0.5, 1000, 100)], Some("a"), ""),
+            (&[arm("a", 0.5, 1000, 100), arm("b", 0.5, 1000, 120)], None, "the evidence for `b` is"),
+            (&[arm("a", 0.5, 1000, 100), arm("b", 0.5, 1000, 100)], None, "no variant stands out"),
+            (&[arm("a", 0.5, 29, 0), arm("b", 0.5, 31, 20)], None, "insufficient outcomes: 29 of 30 mature leads in `a`"),
+            (&[arm("a", 0.5, 60, 60), arm("b", 0.5, 100, 100)], None, "insufficient outcomes: only wins"),
+            (&[arm("a", 0.5, 1000, 100), arm("b", 0.5, 1400, 250)], None, "leads are not shared out as configured"),
+            (&[arm("a", 1.0, 1000, 100), arm("b", 0.0, 0, 0)], None, "only one variant is given out"),
+            // Better than one of two others only.
+            (
+                &[arm("a", 1.0 / 3.0, 1000, 100), arm("b", 1.0 / 3.0, 1000, 160), arm("c", 1.0 / 3.0, 1000, 158)],
+                None,
+                "no variant stands out",
+            ),
+            // Unequal weights are allowed for: the same rates.
+            (&[arm("a", 0.9, 9000, 900), arm("b", 0.1, 1000, 100)], None, "no variant stands out"),
+        ] {
+            let trial = assess(&experiment(&[arms]), 30);
+            assert_eq!(trial.winner.as_deref(), winner, "{trial:?}");
+            assert!(trial.why_no_winner.as_deref().unwrap_or_default().starts_with(why), "{:?}, expected {why}", trial.why_no_winner);
+            assert_eq!(trial.why_no_winner.is_none(), winner.is_some());
+            near(trial.threshold, 20.0 * arms.len() as f64);
+        }
+    }
+
+    #[test]
+    fn a_lead_in_an_arm_without_weight_is_a_mismatch_that_a_file_can_hold() {
+        let trial = assess(&experiment(&[&[arm("a", 1.0, 100, 10), arm("b", 0.0, 1, 0)]]), 30);
+        assert!(trial.is_mismatched && trial.mismatch_assigned >= E_VALUE_MAX, "{trial:?}");
+        let text = serde_json::to_string(&trial).expect("JSON");
+        assert_eq!(serde_json::from_str::<Trial>(&text).expect("the same"), trial);
+    }
+
+    #[test]
+    fn a_retired_variant_is_shown_and_is_not_in_the_way() {
+        let first = [arm("a", 0.5, 1000, 100), arm("old", 0.5, 1000, 120)];
+        let second = [arm("a", 0.5, 1000, 90), arm("new", 0.5, 1000, 170)];
+        let trial = assess(&experiment(&[&first, &second]), 30);
+        assert_eq!(trial.winner.as_deref(), Some("new"));
+        near(trial.threshold, 60.0);
+        let old = trial.arms.iter().find(|arm| arm.variant == "old").expect("shown");
+        assert!((old.share, old.exposed, old.p_best) == (0.0, 1000, None) && old.rate == Some(0.12), "{old:?}");
+        near(trial.e_value("new", "old"), 1.0);
+    }
+
+    #[test]
+    fn leads_still_needed_are_where_the_forecast_crosses() {
+        let counts = |leads: u64| experiment(&[&[arm("a", 0.5, leads, leads / 10), arm("b", 0.5, leads, leads * 13 / 100)]]);
+        let needed = assess(&counts(500), 30).leads_needed.expect("there is a difference");
+        // At the same rates there is a winner a little behind the forecast, and none a little before it.
+        assert!(assess(&counts(500 + needed / 2 + 100), 30).winner.is_some(), "{needed}");
+        assert!(assess(&counts(500 + needed / 2 - 100), 30).winner.is_none(), "{needed}");
+        let same = assess(&experiment(&[&[arm("a", 0.5, 500, 50), arm("b", 0.5, 500, 50)]]), 30);
+        assert_eq!(same.leads_needed, None);
+        let few = assess(&experiment(&[&[arm("a", 0.9, 90, 10), arm("b", 0.1, 10, 9)]]), 30);
+        assert_eq!(few.leads_needed, Some(200), "the small arm needs its thirty");
+    }
+
+    #[test]
+    fn rates_and_money_are_shown_with_what_they_rest_on() {
+        let money = |text: &str| Some(text.parse::<Decimal>().expect("an amount"));
+        let mut a = ArmCounts { mature: 20, resolved: 10, cost: money("10.00"), revenue: money("1000.5"), ..arm("a", 0.5, 40, 3) };
+        let trial = assess(&experiment(&[&[a.clone(), arm("b", 0.5, 40, 0)]]), 30);
+        let found = &trial.arms[0];
+        assert_eq!((found.rate, found.coverage, found.cost_per_action), (Some(0.3), Some(0.5), money("3.33")));
+        let (low, high) = found.interval.expect("there are outcomes");
+        assert!((low - 0.109_263_443_9).abs() < 1e-9 && (high - 0.609_742_559_6).abs() < 1e-9, "{low} {high}");
+        assert!((trial.arms.iter().filter_map(|arm| arm.p_best).sum::<f64>() - 1.0).abs() < 1e-9);
+        a.resolved = 0;
+        a.converted = 0;
+        let trial = assess(&experiment(&[&[a, arm("b", 0.5, 40, 0)]]), 30);
+        let found = &trial.arms[0];
+        assert!(found.rate.is_none() && found.interval.is_none() && trial.arms.iter().all(|arm| arm.p_best.is_none()), "{found:?}");
+        let only = assess(&experiment(&[&[arm("a", 0.5, 3, 3), arm("b", 0.5, 2, 2)]]), 30);
+        assert!(only.arms.iter().all(|arm| arm.rate.is_none()), "a rate of wins alone is no rate");
+    }
+
+    #[test]
+    fn an_experiment_without_leads() {
+        let trial = assess(&experiment(&[&[arm("a", 0.5, 0, 0), arm("b", 0.5, 0, 0)]]), 30);
+        assert_eq!(trial.why_no_winner.as_deref(), Some("insufficient outcomes: 0 of 30 mature leads in `a`"));
+        assert!(trial.leads_needed.is_none() && !trial.is_mismatched);
+        assert!(assess(&ExperimentCounts::default(), 30).winner.is_none());
     }
 }
