@@ -24,6 +24,7 @@ const BESIDE: &[(&str, &str, &str)] = &[
     ("store", "learning", "the history that lessons are made of, and the state that they leave"),
     ("progress", "journal", "what is shown of a running daemon includes its last reports and alerts"),
     ("render", "journal", "receipts and tables are made of report records"),
+    ("render", "learning", "pages show what was learned"),
 ];
 
 /// Rooms that may use less than their floor allows, and why.

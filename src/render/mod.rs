@@ -2,11 +2,12 @@
 //!
 //! Exporters return text or bytes; nothing here opens a file, reads a clock or asks the store. [`lead_json`] is a lead
 //! for programs (JSON lines and CSV), [`packet`] the same lead on a page for people; [`receipt`] tells what became of a
-//! drop; [`console`] is what `ingest` prints, and the tables of the other commands. [`words`] holds what they share:
+//! drop; [`console`] is what `ingest` prints, and the tables of the other commands; [`model`] shows the outcome model. [`words`] holds what they share:
 //! the sentences made from a lead's facts, amounts with their separators, and text made safe to show.
 
 pub mod console;
 pub mod lead_json;
+pub mod model;
 pub mod packet;
 pub mod receipt;
 pub mod words;
