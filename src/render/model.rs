@@ -84,7 +84,8 @@ pub fn model_json(state: &ModelState, active: Option<&Model>, coverage: &Coverag
 /// A model's features by name with their weights.
 #[must_use]
 pub fn described(model: &Model) -> Value {
-    let weights: Map<String, Value> = model::feature_names(model).into_iter().zip(model::weights(model)).map(|(name, weight)| (name, json!(weight))).collect();
+    let weights: Map<String, Value> =
+        model::feature_names(model).into_iter().zip(model::weights(model)).map(|(name, weight)| (name, json!(weight))).collect();
     json!({ "id": model.id, "recipe": recipe_code(model.recipe), "leads": model.leads, "conversions": model.conversions,
             "columns": model.columns, "intercept": model.intercept, "weights": weights })
 }
@@ -127,9 +128,15 @@ fn figures(metrics: &Metrics) -> String {
         None => row("ranking (AUC)", "-".into(), "needs leads that converted and leads that did not".into()),
     };
     page += &row("log loss", format!("{:.4}", metrics.log_loss), format!("always saying the rate itself: {constant:.4}"));
-    page += &row("Brier score", format!("{:.4}", metrics.brier), format!("always saying the rate itself: {:.4}", metrics.base_rate * (1.0 - metrics.base_rate)));
+    page += &row(
+        "Brier score",
+        format!("{:.4}", metrics.brier),
+        format!("always saying the rate itself: {:.4}", metrics.base_rate * (1.0 - metrics.base_rate)),
+    );
     page + &match metrics.calibration_error {
-        Some(error) => row("calibration error", format!("{error:.3}"), format!("what it says is off by {:.1} points on average", error * 100.0)),
+        Some(error) => {
+            row("calibration error", format!("{error:.3}"), format!("what it says is off by {:.1} points on average", error * 100.0))
+        }
         None => row("calibration error", "-".into(), "needs ten leads".into()),
     }
 }
@@ -147,13 +154,21 @@ fn in_short(metrics: &Metrics) -> String {
 
 fn baseline(state: &ModelState) -> String {
     state.baseline.map_or_else(String::new, |held| {
-        format!("  against the baseline: {} ({})\n", if is_better(&held) { "an improvement" } else { "no improvement that can be told from chance" }, gain(&held))
+        format!(
+            "  against the baseline: {} ({})\n",
+            if is_better(&held) { "an improvement" } else { "no improvement that can be told from chance" },
+            gain(&held)
+        )
     })
 }
 
 fn explored(state: &ModelState) -> String {
     state.explored.as_ref().map_or_else(String::new, |metrics| {
-        format!("\nOn those of them that are worked whatever their tier ({}): {}\n", counted(metrics.leads, "lead", "leads"), in_short(metrics))
+        format!(
+            "\nOn those of them that are worked whatever their tier ({}): {}\n",
+            counted(metrics.leads, "lead", "leads"),
+            in_short(metrics)
+        )
     })
 }
 
@@ -199,7 +214,12 @@ fn worded(model: &Model, term: &Term) -> Vec<Worded> {
     match &term.effect {
         Effect::Number { mean, deviation, weight, missing } => {
             let step = match term.input {
-                Input::Value => format!("the value: {} for each {} times the usual {}", odds(*weight), significant(libm::pow(10.0, *deviation)), significant(libm::pow(10.0, *mean))),
+                Input::Value => format!(
+                    "the value: {} for each {} times the usual {}",
+                    odds(*weight),
+                    significant(libm::pow(10.0, *deviation)),
+                    significant(libm::pow(10.0, *mean))
+                ),
                 _ => format!("{name}: {} for each {} above {}", odds(*weight), significant(*deviation), significant(*mean)),
             };
             let none = (*missing != 0.0).then(|| Worded { weight: *missing, words: format!("{name} is no number: {}", odds(*missing)) });
@@ -270,9 +290,13 @@ fn refusals(refused: &[Refused]) -> String {
 #[must_use]
 pub fn why_refused(refused: &Refused) -> String {
     match refused.why {
-        RefusedWhy::Name => "its name says that it is filled in after contact; where it is known on arrival, name it in [model] known_on_arrival".into(),
+        RefusedWhy::Name => {
+            "its name says that it is filled in after contact; where it is known on arrival, name it in [model] known_on_arrival".into()
+        }
         RefusedWhy::Auc(auc) => format!("it tells by itself who converts (AUC {auc:.3}): too good to have been known before"),
-        RefusedWhy::MissingAuc(auc) => format!("whether it is filled in tells by itself who converts (AUC {auc:.3}): too good to have been known before"),
+        RefusedWhy::MissingAuc(auc) => {
+            format!("whether it is filled in tells by itself who converts (AUC {auc:.3}): too good to have been known before")
+        }
         RefusedWhy::IsOutcome => "it is the outcome".into(),
     }
 }
@@ -312,7 +336,9 @@ pub fn why_none(reason: Reason) -> String {
             thousands(not_converted)
         ),
         Reason::NoneBetter => "no candidate is better than always saying the rate".into(),
-        Reason::TooFewToFit => format!("beside the latest {JUDGES_MIN} leads, which judge, fewer than {EACH_MIN} of one kind are left to fit on"),
+        Reason::TooFewToFit => {
+            format!("beside the latest {JUDGES_MIN} leads, which judge, fewer than {EACH_MIN} of one kind are left to fit on")
+        }
     }
 }
 
@@ -428,11 +454,16 @@ mod tests {
     #[test]
     fn the_page_and_the_json_say_the_same() {
         let pairs: Vec<(f64, bool)> = (0..200).map(|at| (f64::from(at) / 250.0, at % 3 == 0)).collect();
-        let refused = vec![Refused { column: "duration".into(), why: RefusedWhy::Name }, Refused { column: "x".into(), why: RefusedWhy::MissingAuc(0.98) }];
+        let refused = vec![
+            Refused { column: "duration".into(), why: RefusedWhy::Name },
+            Refused { column: "x".into(), why: RefusedWhy::MissingAuc(0.98) },
+        ];
         let state = ModelState { active: Some("0123abcd".into()), metrics: Metrics::of(&pairs), refused, ..ModelState::default() };
         let coverage = Coverage { mature: 3200, resolved: 3200, converted: 467 };
         let page = model_page(&state, Some(&model()), &coverage);
-        for words in ["active    0123abcd, fitted on the latest history", "PREDICTED", "duration: its name says", "AUC 0.980", "ranking (AUC)"] {
+        for words in
+            ["active    0123abcd, fitted on the latest history", "PREDICTED", "duration: its name says", "AUC 0.980", "ranking (AUC)"]
+        {
             assert!(page.contains(words), "{words}: {page}");
         }
         let json = model_json(&state, Some(&model()), &coverage);
