@@ -548,6 +548,16 @@ impl<'d> Daemon<'d> {
                     Err(told)
                 }
             },
+            Some("undo") => match self.undo(request) {
+                Ok(undone) => {
+                    return undone.map_or_else(|why| json!({ "ok": false, "error": why }), |told| json!({ "ok": true, "undo": told }));
+                }
+                Err(fatal) => {
+                    let told = fatal.to_string();
+                    self.fatal = Some(fatal);
+                    Err(told)
+                }
+            },
             other => Err(format!("unknown command {}", other.unwrap_or("(none)"))),
         };
         match done {
@@ -557,6 +567,17 @@ impl<'d> Daemon<'d> {
             }
             Err(why) => json!({ "ok": false, "error": why }),
         }
+    }
+
+    /// Takes a job out for whoever asked. Inside, a sentence for them.
+    fn undo(&mut self, request: &Value) -> Result<Result<Value, String>, Fatal> {
+        let is_dry = request["dry_run"] == true;
+        if self.config.mode.is_dry_run() && !is_dry {
+            return Ok(Err("the daemon makes a dry run and changes nothing: restart it without".to_owned()));
+        }
+        let asked = request["job"].as_str().unwrap_or_default();
+        let Some(job) = self.ingest.store().find_job(asked)? else { return Ok(Err(format!("no job or file '{asked}' is known"))) };
+        Ok(Ok(self.ingest.undo(&job, is_dry)?.to_json()))
     }
 
     /// Derived files that are due.

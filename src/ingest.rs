@@ -20,6 +20,7 @@ pub mod rebuild;
 mod reimport;
 mod stream;
 mod tally;
+pub mod undo;
 
 use std::collections::HashMap;
 use std::io::{self, BufWriter, Write};

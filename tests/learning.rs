@@ -59,7 +59,7 @@ fn a_better_script_becomes_the_primary_step_by_step() {
         assert_eq!((&report["kind"], &report["rows"]["accepted_new"]), (&"outcomes".into(), &600.into()), "{report}");
     }
     let steps: Vec<(String, String, String)> = root
-        .journal("audit.jsonl")
+        .journal("audit")
         .into_iter()
         .filter(|entry| entry["action"] == "script_step")
         .map(|entry| {
@@ -71,7 +71,10 @@ fn a_better_script_becomes_the_primary_step_by_step() {
     assert_eq!(steps[0], step("warm", "experimental", "testing"));
     assert!(steps.contains(&step("warm", "testing", "primary")) && steps.contains(&step("plain", "primary", "secondary")), "{steps:?}");
     let codes = root.alert_codes();
-    assert!(codes.iter().filter(|code| *code == "script_moved").count() >= 3 && codes.contains(&"experiment_winner".to_owned()), "{codes:?}");
+    assert!(
+        codes.iter().filter(|code| *code == "script_moved").count() >= 3 && codes.contains(&"experiment_winner".to_owned()),
+        "{codes:?}"
+    );
     assert_eq!(codes.iter().filter(|code| *code == "experiment_winner").count(), 1, "told once, not at every look");
 
     let later = take(&root, "later.csv", &leads(5000, 5001));

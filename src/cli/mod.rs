@@ -14,6 +14,7 @@ mod replay;
 mod reports;
 mod run;
 mod status;
+mod undo;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -94,6 +95,8 @@ enum Command {
     Packet(packet::Packet),
     /// An archived file under today's rules, with the difference
     Replay(replay::Replay),
+    /// Take out what a file brought, as if it had never come
+    Undo(undo::Undo),
     /// Prove that every row ever dropped is accounted for
     Audit(audit::Audit),
     /// Make the store anew from the archived originals and the journals
@@ -218,6 +221,7 @@ fn dispatch(arguments: Arguments) -> u8 {
         Command::Leads(command) => command.run(&global),
         Command::Packet(command) => command.run(&global),
         Command::Replay(command) => command.run(&global),
+        Command::Undo(command) => command.run(&global),
         Command::Audit(command) => command.run(&global),
         Command::Rebuild(command) => command.run(&global),
         Command::Init(command) => command.run(&global),

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Exit, Global, Outcome, Trouble, print_json};
+use crate::clock;
 use crate::journal::Report;
 use crate::render::console;
 use crate::render::words::page_shown;
@@ -47,14 +48,19 @@ impl Reports {
             print_json(&reports)?;
             return Ok(Exit::Done);
         }
-        let rows: Vec<Vec<String>> = reports
+        let rows: Vec<Vec<String>> = jobs
             .iter()
-            .map(|report| {
+            .zip(&reports)
+            .map(|(job, report)| {
                 let rows = report.rows;
                 let fate = format!(
                     "{}{}",
                     serde_json::to_value(report.fate).ok().and_then(|fate| fate.as_str().map(str::to_owned)).unwrap_or_default(),
-                    if report.dry_run { " (dry run)" } else { "" }
+                    match (report.dry_run, job.undone_at_ms) {
+                        (true, _) => " (dry run)",
+                        (_, Some(_)) => " (undone)",
+                        _ => "",
+                    }
                 );
                 let figures = [rows.total, rows.accepted_new, rows.accepted_updated, rows.duplicates_in_file, rows.rejected];
                 let mut line = vec![report.finished_at.clone(), report.job_id.clone(), fate];
@@ -86,12 +92,13 @@ fn one(global: &Global, store: &Store, which: &str) -> Outcome {
     if global.json {
         let mut value = serde_json::from_str::<Value>(&job.report).map_err(|error| Trouble::environment(error.to_string()))?;
         value["resolution"] = resolution;
-        // The exact digits of the values are in the recorded line; only the resolution is added to it.
+        // The exact digits of the values are in the recorded line; what came later is added to it.
         let line = job.report.trim_end().trim_end_matches('}').to_owned();
-        println!("{line},\"resolution\":{}}}", value["resolution"]);
+        println!("{line},\"resolution\":{},\"undone_at\":{}}}", value["resolution"], json!(job.undone_at_ms.map(clock::rfc3339)));
         return Ok(Exit::Done);
     }
-    print!("{}", page_shown(&page(&report, &resolution)));
+    let undone = job.undone_at_ms.map(|at| format!("undone     {}: nothing of it counts any more\n", clock::rfc3339(at)));
+    print!("{}{}", undone.unwrap_or_default(), page_shown(&page(&report, &resolution)));
     Ok(Exit::Done)
 }
 

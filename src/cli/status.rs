@@ -69,7 +69,8 @@ fn look(config: &Config) -> Result<Value, Trouble> {
         Err(error) => return Err(error.into()),
     };
     status["totals"] = json!({
-        "files": { "processed": totals.processed, "failed": totals.failed, "duplicate": totals.duplicate, "dry_run": totals.dry_runs },
+        "files": { "processed": totals.processed, "failed": totals.failed, "duplicate": totals.duplicate, "dry_run": totals.dry_runs,
+                   "undone": totals.undone },
         "rows": { "total": totals.rows, "accepted_new": totals.accepted_new, "accepted_updated": totals.accepted_updated,
                   "duplicates_in_file": totals.duplicates, "rejected": totals.rejected },
         "leads": totals.leads,
@@ -120,10 +121,11 @@ fn page(status: &Value) -> String {
     }
     let (files, rows) = (&status["totals"]["files"], &status["totals"]["rows"]);
     page += &format!(
-        "files     {} processed, {} failed, {} duplicate\n",
+        "files     {} processed, {} failed, {} duplicate{}\n",
         count(&files["processed"]),
         count(&files["failed"]),
-        count(&files["duplicate"])
+        count(&files["duplicate"]),
+        if files["undone"] == 0 { String::new() } else { format!(", {} undone", count(&files["undone"])) }
     );
     page += &format!(
         "rows      {} in all: {} new, {} known, {} repeated within their file, {} rejected\n",

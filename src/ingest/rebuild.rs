@@ -385,7 +385,8 @@ impl<'b> Builder<'b> {
             rebuilt.list(Problem { job_id: Some(job), file, kind: ProblemKind::ReportLost, why });
         }
         let totals = ingest.store.totals()?;
-        (rebuilt.leads, rebuilt.jobs) = (totals.leads, totals.processed + totals.failed + totals.duplicate + totals.dry_runs);
+        (rebuilt.leads, rebuilt.jobs) =
+            (totals.leads, totals.processed + totals.failed + totals.duplicate + totals.dry_runs + totals.undone);
         let group = ingest.store.begin()?;
         if let Some(settings) = chronicle.settings.last() {
             group.set_rules_in_force(settings)?;
@@ -719,7 +720,7 @@ fn reason_to_keep_the_old(config: &Config, wishes: &Wishes, rebuilt: &Rebuilt) -
         return None;
     }
     let old = open_to_read(&config.store.path).ok()?; // one that cannot be opened holds nothing
-    let jobs = old.totals().map_or(0, |totals| totals.processed + totals.failed + totals.duplicate + totals.dry_runs);
+    let jobs = old.totals().map_or(0, |totals| totals.processed + totals.failed + totals.duplicate + totals.dry_runs + totals.undone);
     let why =
         "the store in place is sound and holds what a rebuild would lose, so it stays in charge; --accept-loss replaces it all the same";
     (jobs >= rebuilt.jobs && old.verify().is_ok()).then(|| why.to_owned())

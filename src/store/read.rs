@@ -86,6 +86,8 @@ pub struct PastJob {
     pub sha256: Option<[u8; 32]>,
     /// Whether its leads are kept in the store.
     pub leads_kept: bool,
+    /// When it was taken out, milliseconds since 1970; none for one that counts.
+    pub undone_at_ms: Option<i64>,
     /// JSON, as recorded.
     pub moves: String,
     /// The report line.
@@ -103,7 +105,9 @@ pub struct Totals {
     pub duplicate: u64,
     /// Dry runs.
     pub dry_runs: u64,
-    /// Rows, as in the reports.
+    /// Jobs that were taken out: they are in none of the other figures.
+    pub undone: u64,
+    /// Rows, as in the reports of that time: where an earlier job was taken out, some known people are new ones since.
     pub rows: u64,
     /// Rows of new people.
     pub accepted_new: u64,
@@ -309,7 +313,7 @@ impl Store {
     }
 
     fn past_jobs(&self, condition: &str, values: &[&dyn rusqlite::ToSql]) -> Result<Vec<PastJob>> {
-        let sql = format!("SELECT seq, job_id, parent, state, sha256, moves, report, leads_kept FROM jobs WHERE {condition}");
+        let sql = format!("SELECT seq, job_id, parent, state, sha256, moves, report, leads_kept, undone FROM jobs WHERE {condition}");
         self.run(|connection| {
             let mut statement = connection.prepare_cached(&sql)?;
             let rows = statement.query_map(values, |row| {
@@ -322,6 +326,7 @@ impl Store {
                     moves: row.get(5)?,
                     report: row.get(6)?,
                     leads_kept: row.get(7)?,
+                    undone_at_ms: Some(row.get(8)?).filter(|at| *at != 0),
                 })
             })?;
             rows.collect()
@@ -344,11 +349,12 @@ impl Store {
         let OutcomeTotals { outcomes, waiting: outcomes_waiting } = self.outcome_totals()?;
         self.run(|connection| {
             let leads: i64 = connection.query_row("SELECT count(*) FROM lead_keys", [], |row| row.get(0))?;
-            let sql = "SELECT coalesce(sum(NOT dry_run AND fate = 'processed'), 0), coalesce(sum(NOT dry_run AND fate = 'failed'), 0),
-                coalesce(sum(NOT dry_run AND fate = 'duplicate'), 0), coalesce(sum(dry_run), 0), coalesce(sum(total), 0), coalesce(sum(accepted_new), 0),
-                coalesce(sum(accepted_updated), 0), coalesce(sum(duplicates), 0), coalesce(sum(rejected), 0) FROM (
-                SELECT fate, dry_run, iif(dry_run, 0, total) total, iif(dry_run, 0, accepted_new) accepted_new, iif(dry_run, 0, accepted_updated) accepted_updated,
-                iif(dry_run, 0, duplicates) duplicates, iif(dry_run, 0, rejected) rejected FROM jobs)";
+            let sql = "SELECT count(*) FILTER (WHERE counts AND fate = 'processed'), count(*) FILTER (WHERE counts AND fate = 'failed'),
+                count(*) FILTER (WHERE counts AND fate = 'duplicate'), count(*) FILTER (WHERE dry_run),
+                coalesce(sum(total) FILTER (WHERE counts), 0), coalesce(sum(accepted_new) FILTER (WHERE counts), 0),
+                coalesce(sum(accepted_updated) FILTER (WHERE counts), 0), coalesce(sum(duplicates) FILTER (WHERE counts), 0),
+                coalesce(sum(rejected) FILTER (WHERE counts), 0), count(*) FILTER (WHERE undone <> 0)
+                FROM (SELECT *, NOT dry_run AND undone = 0 counts FROM jobs)";
             connection.query_row(sql, [], |row| {
                 let count = |at: usize| row.get::<_, i64>(at).map(i64::unsigned_abs);
                 Ok(Totals {
@@ -356,6 +362,7 @@ impl Store {
                     failed: count(1)?,
                     duplicate: count(2)?,
                     dry_runs: count(3)?,
+                    undone: count(9)?,
                     rows: count(4)?,
                     accepted_new: count(5)?,
                     accepted_updated: count(6)?,

@@ -50,15 +50,6 @@ pub type Inexact = String;
 const PART: i64 = 4096;
 
 impl Store {
-    /// When a job was taken out, milliseconds since 1970; none for one that counts.
-    ///
-    /// # Errors
-    /// [`StoreError`](super::StoreError).
-    pub fn undone_at(&self, job: Uuid) -> Result<Option<i64>> {
-        let sql = "SELECT undone FROM jobs WHERE job_id = ?1 AND undone <> 0";
-        self.run(|c| c.prepare_cached(sql)?.query_row([job.as_bytes()], |row| row.get(0)).optional())
-    }
-
     /// Every job that was taken out, by its place in the order of commits, with when.
     ///
     /// # Errors
