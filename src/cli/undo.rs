@@ -66,6 +66,7 @@ fn undo_it(global: &Global, config: &Arc<Config>, job: &PastJob) -> Result<Value
                 writer.run(&[job])?;
             }
             let told = writer.undo(job, false)?;
+            writer.learn()?;
             writer.close()?;
             Ok(told.to_json())
         }

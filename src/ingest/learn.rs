@@ -219,8 +219,15 @@ impl Ingest {
         })?;
         group.commit()?;
         self.publish()?;
-        self.generation = Uuid::now_v7();
+        self.go_back_to_what_is_known()?;
         Ok(Ok(()))
+    }
+
+    /// After history has changed: what is being worked out is void, and the stages know what the last lesson before the
+    /// change taught, until the later ones are worked out anew.
+    pub(super) fn go_back_to_what_is_known(&mut self) -> Result<(), Fatal> {
+        self.generation = Uuid::now_v7();
+        self.recall_learned()
     }
 
     /// The snapshot in force, as the store has it.

@@ -113,6 +113,7 @@ impl Ingest {
         })?;
         group.commit()?;
         self.publish()?;
+        self.go_back_to_what_is_known()?;
         self.store.checkpoint(super::CHECKPOINT_BYTES)?;
         tracing::info!(file = %told.file, job_id = %told.job_id, leads = told.figures.leads_removed, "undone");
         Ok(told)
