@@ -4,6 +4,7 @@ mod audit;
 mod check;
 mod check_page;
 mod config;
+mod experiments;
 mod follow;
 mod ingest;
 mod init;
@@ -13,6 +14,7 @@ mod rebuild;
 mod replay;
 mod reports;
 mod run;
+mod scripts;
 mod status;
 mod undo;
 
@@ -93,6 +95,10 @@ enum Command {
     Leads(leads::Leads),
     /// One lead's deal packet
     Packet(packet::Packet),
+    /// What the variants of every experiment have come to
+    Experiments(experiments::Experiments),
+    /// Where every script stands, and how it got there
+    Scripts(scripts::Scripts),
     /// An archived file under today's rules, with the difference
     Replay(replay::Replay),
     /// Take out what a file brought, as if it had never come
@@ -220,6 +226,8 @@ fn dispatch(arguments: Arguments) -> u8 {
         Command::Reports(command) => command.run(&global),
         Command::Leads(command) => command.run(&global),
         Command::Packet(command) => command.run(&global),
+        Command::Experiments(command) => command.run(&global),
+        Command::Scripts(command) => command.run(&global),
         Command::Replay(command) => command.run(&global),
         Command::Undo(command) => command.run(&global),
         Command::Audit(command) => command.run(&global),

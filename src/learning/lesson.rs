@@ -252,7 +252,8 @@ fn counts(view: &View<'_>, configured: &[Experiment]) -> Vec<ExperimentCounts> {
         arm.mature += if is_mature { leads } else { 0 };
     }
     let mut counts: Vec<ExperimentCounts> = Vec::new();
-    for (version, arms) in versions.iter().zip(arms) {
+    // A version that no lead had been given by then may have come later: what was known then did not know it.
+    for (version, arms) in versions.iter().zip(arms).filter(|(_, arms)| arms.iter().any(|arm| arm.exposed > 0)) {
         let at = counts.iter().position(|known| known.id == version.id).unwrap_or_else(|| {
             counts.push(ExperimentCounts { id: version.id.clone(), versions: Vec::new() });
             counts.len() - 1

@@ -352,7 +352,8 @@ fn has(arm: &ArmCounts, script: &str) -> bool {
 }
 
 /// Where a script stands before today's outcomes: where it stood, or where the configuration puts it.
-fn begin(previous: &[ScriptStanding], script: &Script) -> ScriptStanding {
+#[must_use]
+pub fn begin(previous: &[ScriptStanding], script: &Script) -> ScriptStanding {
     let fresh = ScriptStanding {
         id: script.id.clone(),
         version: script.version,

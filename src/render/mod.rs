@@ -6,6 +6,7 @@
 //! the sentences made from a lead's facts, amounts with their separators, and text made safe to show.
 
 pub mod console;
+pub mod experiments;
 pub mod lead_json;
 pub mod model;
 pub mod packet;

@@ -1,11 +1,14 @@
 //! Versions of experiments: the same variants and weights are the same version, changed ones are a new one.
 
+use std::collections::HashMap;
+
 use rusqlite::{OptionalExtension, params};
 
 use super::{Group, Result, Store};
 use crate::engine::decimal::Decimal;
 use crate::engine::rules::{Experiment, Rules};
 use crate::engine::stages::ab_test::Arm;
+use crate::learning::trials::{ArmCounts, ExperimentCounts, VersionCounts};
 
 /// The stored version of one configured experiment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +78,34 @@ impl Store {
             let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, shares(&row.get::<_, String>(3)?))))?;
             rows.collect()
         })
+    }
+
+    /// How many leads were given each variant, by experiment and version; nothing is known here of what became of them.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    pub fn exposures(&self) -> Result<Vec<ExperimentCounts>> {
+        let _moment = self.snapshot()?;
+        let mut counts: Vec<ExperimentCounts> = Vec::new();
+        for (row, id, version, variants) in self.all_experiments()? {
+            let leads: HashMap<u32, u64> = self.run(|connection| {
+                let mut statement = connection.prepare_cached("SELECT variant, leads FROM exposures WHERE experiment = ?1")?;
+                statement.query_map([row], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?.collect()
+            })?;
+            let arms = (0..).zip(variants).map(|(at, (variant, share))| ArmCounts {
+                variant,
+                share,
+                exposed: leads.get(&at).copied().unwrap_or(0),
+                ..ArmCounts::default()
+            });
+            let version = VersionCounts { version, arms: arms.collect() };
+            match counts.iter_mut().find(|known| known.id == id) {
+                Some(known) => known.versions.push(version),
+                None => counts.push(ExperimentCounts { id, versions: vec![version] }),
+            }
+        }
+        counts.sort_by(|left, right| left.id.cmp(&right.id));
+        Ok(counts)
     }
 
     /// Gives every experiment the version that was in force for a job, of which the store knows since when.
