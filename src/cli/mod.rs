@@ -9,6 +9,7 @@ mod follow;
 mod ingest;
 mod init;
 mod leads;
+mod model;
 mod packet;
 mod rebuild;
 mod replay;
@@ -99,6 +100,8 @@ enum Command {
     Experiments(experiments::Experiments),
     /// Where every script stands, and how it got there
     Scripts(scripts::Scripts),
+    /// The outcome model: its figures, its weights, what it is not allowed to see
+    Model(model::Model),
     /// An archived file under today's rules, with the difference
     Replay(replay::Replay),
     /// Take out what a file brought, as if it had never come
@@ -228,6 +231,7 @@ fn dispatch(arguments: Arguments) -> u8 {
         Command::Packet(command) => command.run(&global),
         Command::Experiments(command) => command.run(&global),
         Command::Scripts(command) => command.run(&global),
+        Command::Model(command) => command.run(&global),
         Command::Replay(command) => command.run(&global),
         Command::Undo(command) => command.run(&global),
         Command::Audit(command) => command.run(&global),

@@ -17,14 +17,14 @@ use super::{EVERY_OTHER, Fatal, Ingest};
 use crate::clock;
 use crate::config::Config;
 use crate::engine::cells;
-use crate::engine::features::Model;
+use crate::engine::features::{Model, Traits};
 use crate::engine::lead::Lead;
 use crate::engine::learned::Learned;
 use crate::engine::outcomes::dates::{DateOrder, read_date};
 use crate::engine::rules::{Rules, cell_of};
 use crate::journal::{Action, Alert, Journal};
 use crate::learning::lesson::{self, Course, State, Taught, Told};
-use crate::learning::model;
+use crate::learning::model::{self, ModelState};
 use crate::store::history::Wishes;
 use crate::store::lessons::Lesson;
 use crate::store::{Group, Store, StoreError, open_to_read};
@@ -101,6 +101,35 @@ impl Teacher {
                 return Ok(());
             }
         }
+        Ok(())
+    }
+
+    /// Reads the leads that the active model was fitted on, as they are known now, in the order of the fit: what it looks at
+    /// of each, and whether it converted. Writes nothing and needs no lock.
+    ///
+    /// # Errors
+    /// [`Fatal`].
+    pub fn fitted_on(
+        config: &Arc<Config>,
+        store: &Store,
+        state: &ModelState,
+        model: &Model,
+        mut row: impl FnMut(&Traits<'_>, bool),
+    ) -> Result<(), Fatal> {
+        let Some(last) = store.last_lesson()? else { return Ok(()) };
+        let sources = std::iter::once(EVERY_OTHER).chain(config.sources());
+        let rules = sources.map(|source| (cells::standard_source(source).into_owned(), config.rules_for(Some(source)))).collect();
+        let teacher = Self { config: Arc::clone(config), rules, generation: Uuid::nil() };
+        let history = store.history(&Wishes {
+            up_to: last.job,
+            columns: &model.columns,
+            arrived_ms: &|lead| teacher.arrived_ms(lead),
+            rules: &|source| teacher.rules_for(source),
+        })?;
+        let (view, is_dated) = (history.as_of(last.job, last.at_ms, config.model.mature_share), config.model.date.is_some());
+        let examples = lesson::examples(&view, &lesson::in_time(&view, is_dated), &model.columns, is_dated);
+        let rows = model::fitted_on(state, model, &examples).unwrap_or_default();
+        examples[rows].iter().for_each(|example| row(&example.traits, example.converted));
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::history::{Coverage, View};
+use super::history::{Coverage, Seen, View};
 use super::model::{self, Example, ModelState};
 use super::scripts::{self, ScriptStep};
 use super::segments::{self, Member};
@@ -117,19 +117,8 @@ pub fn teach(before: &State, learned: &Learned, view: &View<'_>, course: &Course
     let coverage = view.coverage();
     let trials: Vec<Trial> = counts(view, course.experiments).iter().map(|counts| trials::assess(counts, course.min_trials)).collect();
     let (scripts, steps) = scripts::step(&learned.scripts, course.scripts, &trials, course.experiments, course.min_trials);
-    let places = view.history().places_of(&course.model.columns);
-    let mut resolved: Vec<_> = view.resolved().collect();
-    if course.is_dated {
-        resolved.sort_by_key(|(seen, _)| (seen.arrival.at_ms, seen.arrival.job, seen.arrival.row));
-    }
-    let example = |(seen, converted): &(super::history::Seen<'_>, bool)| Example {
-        traits: view.history().traits(seen.at, &places),
-        converted: *converted,
-        predicted: seen.predicted,
-        explored: seen.arrival.is_explored,
-        order: (if course.is_dated { seen.arrival.at_ms } else { 0 }, seen.arrival.job, seen.arrival.row),
-    };
-    let examples: Vec<Example<'_>> = resolved.iter().map(example).collect();
+    let resolved = in_time(view, course.is_dated);
+    let examples = examples(view, &resolved, &course.model.columns, course.is_dated);
     let taught = model::learn(&before.model, learned.model.as_ref(), &examples, &course.model);
     drop(examples);
     let members: Vec<Member<'_>> = resolved.iter().map(|(seen, converted)| member(view, seen, *converted)).collect();
@@ -166,6 +155,30 @@ pub fn teach(before: &State, learned: &Learned, view: &View<'_>, course: &Course
     Taught { state, learned: sealed(next), shadow: taught.shadow, told }
 }
 
+/// The leads that models are made of, with their results, in the order of time.
+#[must_use]
+pub fn in_time<'v>(view: &View<'v>, is_dated: bool) -> Vec<(Seen<'v>, bool)> {
+    let mut resolved: Vec<_> = view.resolved().collect();
+    if is_dated {
+        resolved.sort_by_key(|(seen, _)| (seen.arrival.at_ms, seen.arrival.job, seen.arrival.row));
+    }
+    resolved
+}
+
+/// The same as a model sees them, with the cells of these columns.
+#[must_use]
+pub fn examples<'v>(view: &View<'v>, resolved: &[(Seen<'v>, bool)], columns: &[String], is_dated: bool) -> Vec<Example<'v>> {
+    let places = view.history().places_of(columns);
+    let example = |(seen, converted): &(Seen<'v>, bool)| Example {
+        traits: view.history().traits(seen.at, &places),
+        converted: *converted,
+        predicted: seen.predicted,
+        explored: seen.arrival.is_explored,
+        order: (if is_dated { seen.arrival.at_ms } else { 0 }, seen.arrival.job, seen.arrival.row),
+    };
+    resolved.iter().map(example).collect()
+}
+
 /// What follows when people pin a model, or none (`pin` empty). A pinned model that is gone pins nothing.
 #[must_use]
 pub fn decide(before: &State, learned: &Learned, pinned: Option<Arc<Model>>) -> Taught {
@@ -190,7 +203,7 @@ fn sealed(mut learned: Learned) -> Learned {
     learned
 }
 
-fn member<'v>(view: &View<'v>, seen: &super::history::Seen<'v>, converted: bool) -> Member<'v> {
+fn member<'v>(view: &View<'v>, seen: &Seen<'v>, converted: bool) -> Member<'v> {
     let arrival = seen.arrival;
     Member { source: view.text(arrival.source), band: arrival.band, at_ms: arrival.at_ms, converted, predicted: seen.predicted }
 }
