@@ -16,7 +16,7 @@ use uuid::Uuid;
 use self::dates::DateOrder;
 use super::amount::DecimalMark;
 use super::decimal::Decimal;
-pub use recognition::{Recognised, recognise};
+pub use recognition::{Recognised, names_outcome, recognise};
 
 /// What became of a lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -20,6 +20,7 @@ use crate::engine::cells;
 use crate::engine::features::{Model, Traits};
 use crate::engine::lead::Lead;
 use crate::engine::learned::Learned;
+use crate::engine::outcomes::Part;
 use crate::engine::outcomes::dates::{DateOrder, read_date};
 use crate::engine::rules::{Rules, cell_of};
 use crate::journal::{Action, Alert, Journal};
@@ -160,7 +161,7 @@ impl Teacher {
             model: model::Settings {
                 columns: made.features.clone(),
                 known_on_arrival: made.known_on_arrival.clone(),
-                outcome_columns: Vec::new(),
+                outcome_columns: rules.outcomes.aliases.get(&Part::Outcome).cloned().unwrap_or_default(),
                 latest: made.latest as usize,
                 leak_auc: made.leak_auc,
                 baseline: made.baseline,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::encoding::{Cells, Source, Table, is_numeric};
 use super::metrics::{auc, count};
+use crate::engine::outcomes::names_outcome;
 
 /// Parts that the levels of a column are told from one another in.
 const FOLDS: usize = 5;
@@ -40,7 +41,7 @@ pub enum RefusedWhy {
 #[must_use]
 pub fn by_name(column: &str, known_on_arrival: &[String], outcome_columns: &[String]) -> Option<RefusedWhy> {
     let name = words(column);
-    if outcome_columns.iter().any(|other| words(other) == name) {
+    if names_outcome(column) || outcome_columns.iter().any(|other| words(other) == name) {
         return Some(RefusedWhy::IsOutcome);
     }
     let is_vouched_for = known_on_arrival.iter().any(|other| words(other) == name);
@@ -210,7 +211,8 @@ mod tests {
         let list = |name: &str| vec![name.to_owned()];
         assert_eq!(by_name("Status", &list("status"), &[]), None);
         assert_eq!(by_name("Last Activity", &list("last_activity"), &[]), None);
-        assert_eq!(by_name("Converted", &list("Converted"), &list("converted")), Some(RefusedWhy::IsOutcome));
+        assert_eq!(by_name("Result of it", &list("Result of it"), &list("result_of_it")), Some(RefusedWhy::IsOutcome));
+        assert_eq!(by_name("Converted", &list("Converted"), &[]), Some(RefusedWhy::IsOutcome));
     }
 
     /// What is found of a column whose cells are made from place and outcome; every fourth lead converts.

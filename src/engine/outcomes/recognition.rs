@@ -321,6 +321,12 @@ impl Search<'_> {
     }
 }
 
+/// Whether a header asks nothing else than how it went.
+#[must_use]
+pub fn names_outcome(header: &str) -> bool {
+    position(SURE, &normalise(header)).is_some()
+}
+
 /// The place of a normalised name in a list of names.
 fn position(list: &str, key: &str) -> Option<usize> {
     if key.is_empty() {
