@@ -22,6 +22,7 @@ use crate::clock::{self, Stopwatch};
 use crate::config::{Config, Poll};
 use crate::durable::{self, Sync};
 use crate::inbox::{Arrival, Drop, Hint, PollMode, STATUS_FILE, Settle, SettleRules, Verdict, Watch, display_name, path_text};
+use crate::ingest::rescore::figures;
 use crate::ingest::{Ended, Fatal, Ingest, Job, Notice, Recovered, Start, Wait, Worked, archived_place, finding_code};
 use crate::journal::{AlertCode, Report, snapshot};
 use crate::lock::{LockError, RootLock};
@@ -558,6 +559,7 @@ impl<'d> Daemon<'d> {
                     Err(told)
                 }
             },
+            Some("rescore") => return self.rescore(request),
             other => Err(format!("unknown command {}", other.unwrap_or("(none)"))),
         };
         match done {
@@ -578,6 +580,26 @@ impl<'d> Daemon<'d> {
         let asked = request["job"].as_str().unwrap_or_default();
         let Some(job) = self.ingest.store().find_job(asked)? else { return Ok(Err(format!("no job or file '{asked}' is known"))) };
         Ok(Ok(self.ingest.undo(&job, is_dry)?.to_json()))
+    }
+
+    /// Brings stored leads up to date, as a command asks for it.
+    fn rescore(&mut self, request: &Value) -> Value {
+        let refused = |why: &str| json!({ "ok": false, "error": why });
+        if self.config.mode.is_dry_run() {
+            return refused("the daemon makes a dry run and stores nothing: restart it without");
+        }
+        if request["rules"] != json!(self.ingest.rules_for(None).version) {
+            return refused("the daemon works with other rules than valhalla.toml has now: restart it, then rescore");
+        }
+        match self.ingest.rescore(request["since_ms"].as_i64(), |_, _| ()) {
+            Ok(Some(rescored)) => json!({ "ok": true, "rescored": figures(&rescored) }),
+            Ok(None) => refused("the daemon is stopping, and nothing was changed"),
+            Err(fatal) => {
+                let told = fatal.to_string();
+                self.fatal = Some(fatal);
+                refused(&told)
+            }
+        }
     }
 
     /// Derived files that are due.

@@ -18,6 +18,7 @@ mod news;
 pub mod preview;
 pub mod rebuild;
 mod reimport;
+pub mod rescore;
 mod stream;
 mod tally;
 pub mod undo;

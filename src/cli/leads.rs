@@ -11,7 +11,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::engine::learned::Learned;
 use crate::engine::rules::Rules;
-use crate::engine::stages::{self, Staged, lead_score::Tier};
+use crate::engine::stages::{Course, Staged, lead_score::Tier};
 use crate::render::{Provenance, console, lead_json};
 use crate::store::Store;
 use crate::store::read::{LeadQuery, StoredLead};
@@ -64,6 +64,9 @@ enum TierName {
     D,
 }
 
+/// Snapshots kept in memory while leads are shown.
+const SNAPSHOTS_KEPT: usize = 16;
+
 /// Leads in a table before it is printed, so that columns line up and memory stays bounded.
 const TABLE_PART: usize = 1000;
 
@@ -109,29 +112,47 @@ pub(super) struct Restaging<'s> {
     config: &'s Arc<Config>,
     store: &'s Store,
     rules: HashMap<(String, String), Arc<Rules>>,
-    learned: Learned,
+    learned: HashMap<u64, Arc<Learned>>,
 }
 
 impl<'s> Restaging<'s> {
     pub(super) fn new(config: &'s Arc<Config>, store: &'s Store) -> Self {
-        Self { config, store, rules: HashMap::new(), learned: Learned::none() }
+        Self { config, store, rules: HashMap::new(), learned: HashMap::new() }
     }
 
     /// Calls `show` with the lead's stage results and where it came from.
     pub(super) fn with<T>(&mut self, stored: &StoredLead, show: impl FnOnce(&Staged<'_>, &Provenance<'_>) -> T) -> Result<T, Trouble> {
         let rules = self.rules_of(stored)?;
         let lead = stored.lead();
-        let staged = stages::run(&lead, &stored.arms, &rules, &self.learned);
+        let learned = self.learned_of(stored)?;
+        let staged = Course::of(&rules, &learned).run_stored(&lead, &stored.arms);
         let (job_id, ingested_at) = (stored.job_id.to_string(), clock::rfc3339(stored.ingested_at_ms));
         let from = Provenance {
             job_id: &job_id,
             ingested_at: &ingested_at,
             rules: &rules.version,
-            learned: self.learned.version,
-            model: self.learned.model.as_ref().map_or("", |model| &model.id),
+            learned: learned.version,
+            model: learned.model.as_ref().map_or("", |model| &model.id),
             packet: &rules.packet,
         };
         Ok(show(&staged, &from))
+    }
+
+    /// What was known when a lead was staged. The store keeps every snapshot that is named.
+    fn learned_of(&mut self, stored: &StoredLead) -> Result<Arc<Learned>, Trouble> {
+        if let Some(learned) = self.learned.get(&stored.learned) {
+            return Ok(Arc::clone(learned));
+        }
+        let learned = self.store.learned(stored.learned)?.ok_or_else(|| {
+            let version = stored.learned;
+            Trouble::environment(format!("the snapshot {version} that a lead was staged with is not in the store; run `valhalla rescore`"))
+        })?;
+        if self.learned.len() >= SNAPSHOTS_KEPT {
+            self.learned.clear();
+        }
+        let learned = Arc::new(learned);
+        self.learned.insert(stored.learned, Arc::clone(&learned));
+        Ok(learned)
     }
 
     /// The rules a lead was staged under: today's if they are the same, else those the store keeps.

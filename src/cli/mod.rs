@@ -14,6 +14,7 @@ mod packet;
 mod rebuild;
 mod replay;
 mod reports;
+mod rescore;
 mod run;
 mod scripts;
 mod status;
@@ -106,6 +107,8 @@ enum Command {
     Replay(replay::Replay),
     /// Take out what a file brought, as if it had never come
     Undo(undo::Undo),
+    /// Give stored leads the score that they would get today
+    Rescore(rescore::Rescore),
     /// Prove that every row ever dropped is accounted for
     Audit(audit::Audit),
     /// Make the store anew from the archived originals and the journals
@@ -234,6 +237,7 @@ fn dispatch(arguments: Arguments) -> u8 {
         Command::Model(command) => command.run(&global),
         Command::Replay(command) => command.run(&global),
         Command::Undo(command) => command.run(&global),
+        Command::Rescore(command) => command.run(&global),
         Command::Audit(command) => command.run(&global),
         Command::Rebuild(command) => command.run(&global),
         Command::Init(command) => command.run(&global),

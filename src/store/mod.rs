@@ -15,6 +15,7 @@ pub mod outbox;
 pub mod outcomes;
 mod people;
 pub mod read;
+pub mod rescore;
 pub mod swap;
 pub mod undo;
 

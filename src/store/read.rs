@@ -125,8 +125,11 @@ pub struct Totals {
     pub outcomes_waiting: u64,
 }
 
+/// The schema that first knew of leads staged again.
+const STAGINGS_SINCE: u32 = 4;
+
 const LEAD_COLUMNS: &str = "l.email, l.name, l.value, l.scale, l.currency, l.location, l.phone, l.phone_e164, l.source, l.layout, l.extra,
-    l.row, l.score, l.tier, l.arms, l.accepted, j.job_id, j.started_at_ms, j.rules, j.learned, j.source";
+    l.row, l.score, l.tier, l.arms, l.accepted, j.job_id, j.started_at_ms, coalesce(g.rules, j.rules), coalesce(g.learned, j.learned), j.source";
 
 impl Store {
     /// Calls `each` with every lead asked for, one at a time: memory does not depend on how many there are.
@@ -159,7 +162,8 @@ impl Store {
         let order = if query.best_first { "l.tier, l.score DESC, l.id" } else { "l.id" };
         let limit = query.limit.map_or(-1, u64::cast_signed);
         let sql = format!(
-            "SELECT {LEAD_COLUMNS} FROM leads l JOIN jobs j ON j.seq = l.job WHERE {} ORDER BY {order} LIMIT {limit}",
+            "SELECT {LEAD_COLUMNS} FROM {} WHERE {} ORDER BY {order} LIMIT {limit}",
+            self.leads_with_versions()?,
             conditions.join(" AND ")
         );
         let mut layouts = HashMap::new();
@@ -183,8 +187,19 @@ impl Store {
         self.lead_of(lead_id)?.map(|id| self.lead_by_row(id)).transpose()
     }
 
+    /// Leads with their jobs, and with the versions of those that were staged again; in a store that a newer program reads before
+    /// it has brought it forward nobody was.
+    fn leads_with_versions(&self) -> Result<&'static str> {
+        let schema: u32 = self.run(|connection| connection.query_row("PRAGMA user_version", [], |row| row.get(0)))?;
+        Ok(if schema < STAGINGS_SINCE {
+            "leads l JOIN jobs j ON j.seq = l.job LEFT JOIN (SELECT NULL AS rules, NULL AS learned) g"
+        } else {
+            "leads l JOIN jobs j ON j.seq = l.job LEFT JOIN stagings g ON g.id = l.staged"
+        })
+    }
+
     fn lead_by_row(&self, id: i64) -> Result<StoredLead> {
-        let sql = format!("SELECT {LEAD_COLUMNS} FROM leads l JOIN jobs j ON j.seq = l.job WHERE l.id = ?1");
+        let sql = format!("SELECT {LEAD_COLUMNS} FROM {} WHERE l.id = ?1", self.leads_with_versions()?);
         let broken = |error| super::classify(&self.path, error);
         let mut statement = self.connection.prepare_cached(&sql).map_err(broken)?;
         let mut rows = statement.query([id]).map_err(broken)?;

@@ -42,7 +42,16 @@ pub struct Given<'r> {
 /// Assigns the lead to one variant of every experiment that admits it.
 #[must_use]
 pub fn assign<'r>(lead: &Lead<'_>, kept: &[Arm], rules: &'r Rules) -> AbTest<'r> {
-    let arms: Vec<Given<'r>> = rules.experiments.iter().filter_map(|experiment| give(lead, kept, experiment)).collect();
+    told(rules.experiments.iter().filter_map(|experiment| give(lead, kept, experiment)).collect(), rules)
+}
+
+/// Only the arms that the lead was given before.
+#[must_use]
+pub fn keep<'r>(kept: &[Arm], rules: &'r Rules) -> AbTest<'r> {
+    told(rules.experiments.iter().filter_map(|experiment| kept_of(kept, experiment)).collect(), rules)
+}
+
+fn told<'r>(arms: Vec<Given<'r>>, rules: &'r Rules) -> AbTest<'r> {
     let reason = match (rules.experiments.is_empty(), arms.is_empty()) {
         (true, _) => Some("no experiments configured"),
         (false, true) => Some("no experiment admits this lead"),
@@ -52,13 +61,18 @@ pub fn assign<'r>(lead: &Lead<'_>, kept: &[Arm], rules: &'r Rules) -> AbTest<'r>
 }
 
 fn give<'r>(lead: &Lead<'_>, kept: &[Arm], experiment: &'r Experiment) -> Option<Given<'r>> {
-    if let Some(arm) = kept.iter().find(|arm| arm.experiment == experiment.id) {
-        let variant = experiment.variants.iter().find(|variant| variant.id == arm.variant);
-        return Some(Given { experiment, version: arm.version, variant, variant_id: arm.variant.clone() });
+    if let Some(given) = kept_of(kept, experiment) {
+        return Some(given);
     }
     if experiment.filter.as_ref().is_some_and(|filter| !filter.admits(lead)) {
         return None;
     }
     let variant = experiment.variants.get(experiment.variant_of(lead.lead_id))?;
     Some(Given { experiment, version: experiment.version, variant: Some(variant), variant_id: variant.id.clone() })
+}
+
+fn kept_of<'r>(kept: &[Arm], experiment: &'r Experiment) -> Option<Given<'r>> {
+    let arm = kept.iter().find(|arm| arm.experiment == experiment.id)?;
+    let variant = experiment.variants.iter().find(|variant| variant.id == arm.variant);
+    Some(Given { experiment, version: arm.version, variant, variant_id: arm.variant.clone() })
 }

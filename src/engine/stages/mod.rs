@@ -61,11 +61,31 @@ impl<'r, 'l> Course<'r, 'l> {
         Self { places, ..self }
     }
 
+    /// Only the score, which does not depend on arms and scripts: for stored leads that are brought up to date.
+    #[must_use]
+    pub fn rate(&self, lead: &Lead<'_>) -> lead_score::LeadScore {
+        let Self { rules, learned, scale, ref places, .. } = *self;
+        let deal_packet = deal_packet::prepare(lead, rules, learned);
+        let outcome = outcome::evaluate(lead, deal_packet.band, rules, learned, places.as_ref());
+        let clone_readiness = clone_readiness::assess(lead, deal_packet.band, rules, learned);
+        lead_score::score(lead, deal_packet.risks, &outcome, &clone_readiness, rules, scale)
+    }
+
+    /// Takes a stored lead through the six stages. It has the arms that it was given and no other: a later experiment gives
+    /// it one when a row of it comes in again, and counts it then.
+    #[must_use]
+    pub fn run_stored(&self, lead: &Lead<'_>, kept: &[ab_test::Arm]) -> Staged<'r> {
+        self.run_with(lead, ab_test::keep(kept, self.rules))
+    }
+
     /// Takes a lead through the six stages. `kept` are the arms it was given before, which it keeps.
     #[must_use]
     pub fn run(&self, lead: &Lead<'_>, kept: &[ab_test::Arm]) -> Staged<'r> {
+        self.run_with(lead, ab_test::assign(lead, kept, self.rules))
+    }
+
+    fn run_with(&self, lead: &Lead<'_>, ab_test: ab_test::AbTest<'r>) -> Staged<'r> {
         let Self { rules, learned, ref ladder, scale, ref places } = *self;
-        let ab_test = ab_test::assign(lead, kept, rules);
         let script_promotion = script_promotion::choose(&ab_test, rules, ladder);
         let deal_packet = deal_packet::prepare(lead, rules, learned);
         let outcome = outcome::evaluate(lead, deal_packet.band, rules, learned, places.as_ref());
