@@ -78,6 +78,13 @@ fn lived(root: &Root) {
     root.wait_idle();
     daemon.stop();
     fs::rename(root.path("processed/b.csv"), root.path("processed/put away by somebody.csv")).expect("moved");
+
+    // Two files are taken out, one of them comes again, and goes on from there.
+    root.run(&["undo", "large.csv"]).exits(0);
+    root.run(&["undo", "b.csv"]).exits(0);
+    root.write("outside/b.csv", root.text("processed/put away by somebody.csv"));
+    root.run(&["ingest", "--move", root.path("outside/b.csv").to_str().expect("a path")]).exits(0);
+    root.run(&["undo", "list.csv"]).exits(0);
 }
 
 fn remove_store(root: &Root) {

@@ -22,7 +22,7 @@ use std::sync::atomic::AtomicBool;
 use serde_json::json;
 use uuid::Uuid;
 
-use self::chronicle::{Chronicle, Past, Told};
+use self::chronicle::{Chronicle, Past, TakenOut, Told};
 use self::originals::{Originals, is_of_length};
 use super::delivery::{self, Moves};
 use super::{DEFAULT_SOURCE, Fatal, Ingest, Job, Outcome, Reread, Wait, fate_name};
@@ -195,6 +195,11 @@ fn build(config: &Arc<Config>, wishes: &Wishes, new: &Path, scratch: &Path, tell
                 builder.rebuilt.tell(None, ProblemKind::ReportLost, why);
             }
             Told::Job(past) => {
+                let undone = builder.chronicle.undone_before.get(&past.job_id).copied().unwrap_or(0);
+                if undone > builder.undone {
+                    builder.write(&mut batch, &mut course, tell)?;
+                    builder.undo_again(undone)?;
+                }
                 let setting = builder.setting_of(&past);
                 if builder.must_write_before(&batch, &past, setting) {
                     builder.write(&mut batch, &mut course, tell)?;
@@ -205,6 +210,7 @@ fn build(config: &Arc<Config>, wishes: &Wishes, new: &Path, scratch: &Path, tell
         }
     }
     builder.write(&mut batch, &mut course, tell)?;
+    builder.undo_again(builder.chronicle.undone.len())?;
     builder.finish(logs)
 }
 
@@ -244,6 +250,8 @@ struct Builder<'b> {
     /// The setting in force, and how many of the past came into force so far.
     setting: Option<Setting>,
     entered: usize,
+    /// How many jobs were taken out again so far.
+    undone: usize,
     originals: Originals,
     rebuilt: Rebuilt,
 }
@@ -279,7 +287,7 @@ impl<'b> Builder<'b> {
         let archive = [base.folders.processed.clone(), base.folders.failed.clone()];
         let originals = Originals::in_folders(archive.into_iter().chain(wishes.originals.iter().cloned()).collect());
         let now = Known::of(config);
-        Ok(Self { base, ingest, chronicle, then, now, setting: None, entered: 0, originals, rebuilt: Rebuilt::default() })
+        Ok(Self { base, ingest, chronicle, then, now, setting: None, entered: 0, undone: 0, originals, rebuilt: Rebuilt::default() })
     }
 
     /// Counts what there is to do, and which originals will have to be looked for.
@@ -372,6 +380,33 @@ impl<'b> Builder<'b> {
         }
         group.commit()?;
         Ok(self.ingest.store.checkpoint(super::CHECKPOINT_BYTES)?)
+    }
+
+    /// Takes the jobs out again that had been taken out, up to so many of them, at their place among the others.
+    fn undo_again(&mut self, up_to: usize) -> Result<(), Fatal> {
+        for at in self.undone..up_to {
+            let TakenOut { job_id, at_ms } = self.chronicle.undone[at];
+            let store = &self.ingest.store;
+            let group = store.begin()?;
+            let refused = group.undo(job_id, &self.base.root, at_ms)?.err();
+            match refused {
+                None => group.commit()?,
+                Some(why) => {
+                    drop(group);
+                    // What was not rebuilt need not go: then only the mark is missing.
+                    let group = store.begin()?;
+                    let is_marked = group.mark_undone(job_id, at_ms)?;
+                    group.commit()?;
+                    if !is_marked {
+                        let file = store.job(job_id)?.map_or(String::new(), |job| job.file);
+                        let why = format!("it had been undone, and cannot be undone again: {why}");
+                        self.rebuilt.list(Problem { job_id: Some(job_id), file, kind: ProblemKind::Differs, why });
+                    }
+                }
+            }
+        }
+        self.undone = self.undone.max(up_to);
+        Ok(())
     }
 
     /// The journals' ends, the settings in force, and one entry that says what was done; then the store is closed.

@@ -114,6 +114,16 @@ impl Group<'_> {
         taking.settle_the_rest(job, at_ms)?;
         Ok(Ok(taking.undone))
     }
+
+    /// Notes that a job was taken out of which the store holds nothing; false for one of which it holds something.
+    ///
+    /// # Errors
+    /// [`StoreError`](super::StoreError).
+    pub fn mark_undone(&self, job: Uuid, at_ms: i64) -> Result<bool> {
+        let sql = "UPDATE jobs SET undone = ?2 WHERE job_id = ?1 AND NOT EXISTS (SELECT 1 FROM leads WHERE job = seq)
+             AND NOT EXISTS (SELECT 1 FROM history WHERE job = seq) AND NOT EXISTS (SELECT 1 FROM outcomes WHERE job = seq)";
+        self.store.run(|c| c.execute(sql, params![job.as_bytes(), at_ms])).map(|rows| rows > 0)
+    }
 }
 
 /// What of the job's row is needed.

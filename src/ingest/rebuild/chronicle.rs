@@ -1,4 +1,5 @@
-//! What the journals tell of the past: every job in the order of commits, and the settings that were in force for each.
+//! What the journals tell of the past: every job in the order of commits, the settings that were in force for each, and which
+//! jobs were taken out when.
 //!
 //! `reports.jsonl` holds what became of each job, `audit.jsonl` when the rules changed, and a second witness for every job.
 //! Reports are streamed; of the audit trail only the settings and which of them held for which job are kept.
@@ -78,6 +79,18 @@ pub(super) struct Chronicle {
     pub settings: Vec<String>,
     /// How many of them had come into force when a job was committed.
     pub in_force: HashMap<Uuid, usize>,
+    /// Jobs that were taken out, in that order.
+    pub undone: Vec<TakenOut>,
+    /// How many of them had been taken out when a job was committed.
+    pub undone_before: HashMap<Uuid, usize>,
+}
+
+/// A job that was taken out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TakenOut {
+    pub job_id: Uuid,
+    /// When, milliseconds since 1970.
+    pub at_ms: i64,
 }
 
 impl Chronicle {
@@ -89,6 +102,14 @@ impl Chronicle {
             }
             if let Some(job) = job_of(&entry) {
                 chronicle.in_force.insert(job, chronicle.settings.len());
+                if !chronicle.undone.is_empty() {
+                    chronicle.undone_before.insert(job, chronicle.undone.len());
+                }
+            }
+            if entry.action == Action::Undone
+                && let (Some(Ok(job_id)), Some(at_ms)) = (entry.job_id.as_deref().map(Uuid::parse_str), clock::parse_ms(&entry.at))
+            {
+                chronicle.undone.push(TakenOut { job_id, at_ms });
             }
         })?;
         Ok(chronicle)
