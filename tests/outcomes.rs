@@ -262,3 +262,26 @@ fn a_killed_daemon_takes_every_outcome_once() {
     root.run(&["audit"]).exits(0);
     fs::metadata(root.path("processed/large.csv")).expect("the original in the archive");
 }
+
+/// What a few rows cannot show any more is remembered from the file they were in: the kind, the columns, the order of dates.
+#[test]
+fn rejected_outcomes_are_read_as_before_when_they_come_back() {
+    let root = Root::new();
+    let list = "email,Stand,date,amount\na@out.example,won,5/13/2024,\"1.200,50\"\nb@out.example,???a,5/1/2024,\"1.200\"\n";
+    let config = "[source.de.columns]\naliases = { outcome = ['Stand'] }\n";
+    root.configure(config);
+    let _daemon = root.daemon();
+    root.drop_renamed("de/list.csv", list);
+    let report = root.report_of("de/list.csv");
+    assert_eq!((report["kind"].as_str(), rows(&report)), (Some("outcomes"), "2/1/0/0/1".into()), "{report}");
+    // Dropped elsewhere, where nobody has heard of the alias.
+    let fixed = root.text("failed/de/list.rejects.csv").replace("???a", "lost");
+    root.drop_renamed("list.rejects.csv", fixed);
+    let back = root.report_of("list.rejects.csv");
+    assert_eq!(
+        (back["kind"].as_str(), &back["parent_job"], &back["source"]),
+        (Some("outcomes"), &report["job_id"], &"de".into()),
+        "{back}"
+    );
+    assert_eq!(stored(&root), ["de/list.csv 1 won day 19856 120050e-2 waits", "list.rejects.csv 1 lost day 19844 1200e-0 waits"]);
+}

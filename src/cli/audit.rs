@@ -178,13 +178,13 @@ fn prove(config: &Config, store: &Store, proof: &mut Proof) -> Result<Value, Tro
     let mut examine_one = |job: PastJob| {
         if job.done {
             let leads = by_job.get(&job.seq).copied().unwrap_or_default();
-            let held = Held {
+            let in_store = Held {
                 leads,
                 outcomes: outcomes.get(&job.seq).copied().unwrap_or_default(),
                 is_undone: undone.contains_key(&job.seq),
                 has_moved_up: undone.keys().next().is_some_and(|first| *first < job.seq),
             };
-            let finding = examine(config, &job, &mut lines, held);
+            let finding = examine(config, &job, &mut lines, in_store);
             proof.add(finding);
         } else {
             proof.in_progress += 1;
