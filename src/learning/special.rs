@@ -104,9 +104,9 @@ pub fn normal_cdf(z: f64) -> f64 {
     0.5 * erfc(-z / std::f64::consts::SQRT_2)
 }
 
-/// The regularised incomplete beta function I_x(a, b): P(rate ≤ x) under Beta(a, b).
+/// The regularised incomplete beta function `I_x(a, b)`: P(rate ≤ x) under Beta(a, b).
 ///
-/// Continued fraction of Didonato & Morris (1992) as in NIST DLMF 8.17.22, by Lentz's method (Thompson & Barnett 1986); the
+/// Continued fraction of Didonato & Morris (1992) as in NIST `DLMF` 8.17.22, by Lentz's method (Thompson & Barnett 1986); the
 /// factor before it by Loader's (2000) saddle-point form, which keeps its digits for counts in the millions.
 #[must_use]
 pub fn incomplete_beta(a: f64, b: f64, x: f64) -> f64 {
@@ -128,34 +128,34 @@ fn incomplete_beta_of(a: f64, b: f64, x: f64, y: f64) -> f64 {
     if x < (a + 1.0) / (a + b + 2.0) { before * beta_fraction(a, b, x) / a } else { 1.0 - before * beta_fraction(b, a, y) / b }
 }
 
-/// The continued fraction of I_x(a, b), which converges fast for x < (a + 1)/(a + b + 2).
+/// The continued fraction of `I_x(a, b)`, which converges fast for x < (a + 1)/(a + b + 2).
 fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {
     const TINY: f64 = 1e-300;
     let away = |value: f64| if value.abs() < TINY { TINY } else { value };
-    let mut c = 1.0;
-    let mut d = 1.0 / away(1.0 - (a + b) * x / (a + 1.0));
-    let mut product = d;
-    let mut m = 1.0;
+    let mut upper = 1.0;
+    let mut lower = 1.0 / away(1.0 - (a + b) * x / (a + 1.0));
+    let mut product = lower;
+    let mut turn = 1.0;
     // It takes about the square root of the larger parameter; the bound is for counts that no store holds.
-    while m < 1e6 {
-        let even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
-        d = 1.0 / away(1.0 + even * d);
-        c = away(1.0 + even / c);
-        product *= c * d;
-        let odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
-        d = 1.0 / away(1.0 + odd * d);
-        c = away(1.0 + odd / c);
-        let step = c * d;
+    while turn < 1e6 {
+        let even = turn * (b - turn) * x / ((a + 2.0 * turn - 1.0) * (a + 2.0 * turn));
+        lower = 1.0 / away(1.0 + even * lower);
+        upper = away(1.0 + even / upper);
+        product *= upper * lower;
+        let odd = -(a + turn) * (a + b + turn) * x / ((a + 2.0 * turn) * (a + 2.0 * turn + 1.0));
+        lower = 1.0 / away(1.0 + odd * lower);
+        upper = away(1.0 + odd / upper);
+        let step = upper * lower;
         product *= step;
         if (step - 1.0).abs() < 1e-15 {
             break;
         }
-        m += 1.0;
+        turn += 1.0;
     }
     product
 }
 
-/// The x with I_x(a, b) = p: Newton's method, kept inside a bracket that bisection halves where Newton would leave it.
+/// The x with `I_x(a, b)` = p: Newton's method, kept inside a bracket that bisection halves where Newton would leave it.
 #[must_use]
 pub fn beta_quantile(a: f64, b: f64, p: f64) -> f64 {
     if p.is_nan() || p <= 0.0 {
@@ -316,6 +316,7 @@ pub fn ln_sum_exp(logs: &[f64]) -> f64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp)] // where a result is exact
 mod tests {
     use super::*;
 
@@ -323,7 +324,7 @@ mod tests {
         assert!((found - expected).abs() <= relative * expected.abs().max(1e-300), "{what}: {found:e}, expected {expected:e}");
     }
 
-    /// Reference: Cephes as in SciPy 1.17 (`betainc`).
+    /// Reference: Cephes as in `SciPy` 1.17 (`betainc`).
     #[test]
     fn incomplete_beta_agrees_with_a_reference() {
         for (a, b, x, expected) in [
@@ -411,7 +412,7 @@ mod tests {
         assert!((lopsided.p_best[0] - probability_greater(x, Beta { a: 2.0, b: 30.0 })).abs() < 1e-6, "{lopsided:?}");
     }
 
-    /// References: adaptive quadrature (QUADPACK as in SciPy 1.17).
+    /// References: adaptive quadrature (`QUADPACK` as in `SciPy` 1.17).
     #[test]
     fn the_best_of_several() {
         let beta = |a: f64, b: f64| Beta { a, b };

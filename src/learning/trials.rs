@@ -514,6 +514,7 @@ mod digits {
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_precision_loss)] // small counts
 mod tests {
     use super::*;
 
