@@ -68,6 +68,7 @@ fn apply(global: &Global, config: &Arc<Config>, since_ms: Option<i64>) -> Result
             for job in recovered.again.into_iter().chain(recovered.doubtful) {
                 writer.run(&[job])?;
             }
+            writer.learn()?; // what waits is part of what is known now
             let bar = bar(global);
             let rescored = writer.rescore(since_ms, |done, of| show(&bar, done, of));
             bar.finish_and_clear();
