@@ -167,7 +167,7 @@ fn accuracy(observed: u64, predicted: f64) -> Option<f64> {
     (predicted >= PREDICTED_MIN).then(|| observed.min(predicted) / observed.max(predicted))
 }
 
-/// 1 − half-width of the equal-tailed 95 % Jeffreys interval (Brown, Cai & DasGupta 2001) over the posterior mean.
+/// 1 − half-width of the equal-tailed 95 % Jeffreys interval (Brown, Cai & `DasGupta` 2001) over the posterior mean.
 fn confidence(own: Counts) -> Option<f64> {
     own.rate()?;
     let posterior = own.posterior((0.5, 0.5));
@@ -260,7 +260,7 @@ mod tests {
     }
 
     /// `count` members of which `converted` converted, spread evenly over some days.
-    fn some<'a>(source: &'a str, band: u8, days: std::ops::Range<i64>, count: i64, converted: i64) -> Vec<Member<'a>> {
+    fn some(source: &str, band: u8, days: std::ops::Range<i64>, count: i64, converted: i64) -> Vec<Member<'_>> {
         let span = days.end - days.start;
         (0..count).map(|at| member(source, band, days.start + at * span / count, at * converted % count < converted)).collect()
     }

@@ -82,15 +82,15 @@ struct Courses<'c> {
     rules: &'c HashMap<String, Arc<Rules>>,
     learned: &'c Learned,
     names: HashMap<i64, Arc<Names>>,
-    courses: HashMap<(String, i64), Course<'c, 'c>>,
+    ready: HashMap<(String, i64), Course<'c, 'c>>,
 }
 
 impl Courses<'_> {
     /// The score of a lead under today's rules for its source.
     fn rate(&mut self, stored: &Stored) -> Result<LeadScore> {
         let (layout, rules) = (stored.values.layout, &self.rules[&stored.source]);
-        if self.courses.len() >= LAYOUTS_KEPT {
-            self.courses.clear();
+        if self.ready.len() >= LAYOUTS_KEPT {
+            self.ready.clear();
             self.names.clear();
         }
         let names = match self.names.get(&layout) {
@@ -98,7 +98,7 @@ impl Courses<'_> {
             None => Arc::clone(self.names.entry(layout).or_insert(Arc::new(self.store.layout_names(layout)?))),
         };
         let make = || Course::of(rules, self.learned).for_columns(&names.extra, &names.headers);
-        let course = self.courses.entry((stored.source.clone(), layout)).or_insert_with(make);
+        let course = self.ready.entry((stored.source.clone(), layout)).or_insert_with(make);
         let mut lead = stored.values.as_lead(&names, &stored.source, stored.row);
         // As when its row was read; a lead of several rows is staged as it is stored.
         if stored.accepted == 1 && lead.phone_e164.is_empty() && !lead.phone.is_empty() {
@@ -141,7 +141,7 @@ impl Store {
         let rules = self.rules_by_source(target)?;
         let stagings = self.stagings()?;
         let last: i64 = self.run(|c| c.query_row("SELECT coalesce(max(id), 0) FROM leads", [], |row| row.get(0)))?;
-        let mut courses = Courses { store: self, rules: &rules, learned: target.learned, names: HashMap::new(), courses: HashMap::new() };
+        let mut courses = Courses { store: self, rules: &rules, learned: target.learned, names: HashMap::new(), ready: HashMap::new() };
         let (mut after, mut rescored, mut made) = (0, Rescored::default(), HashMap::new());
         while after < last {
             let mut part = Vec::new();

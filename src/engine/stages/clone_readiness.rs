@@ -211,7 +211,7 @@ mod tests {
         recent_until_ms: Some(0),
     };
 
-    fn lead<'a>(source: &'a str) -> Lead<'a> {
+    fn lead(source: &str) -> Lead<'_> {
         Lead {
             row: 1,
             line: 1,

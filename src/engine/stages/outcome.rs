@@ -176,7 +176,9 @@ mod tests {
         let model = Model { id: "00c0ffee".into(), recipe: Recipe::AllHistory, columns, intercept: -2.0, terms, leads: 9, conversions: 3 };
         let learned = Learned { model: Some(Arc::new(model.clone())), ..learned((100, 40)) };
         let mut packed = Vec::new();
-        ["x", " yes "].iter().for_each(|cell| pack_cell(&mut packed, cell));
+        for cell in ["x", " yes "] {
+            pack_cell(&mut packed, cell);
+        }
         let names = ["Beds", "Agent"].map(str::to_owned);
         let headers = [FieldHeader { field: Field::Location, header: "City".into() }];
         let lead = Lead { extra: Extra { names: &names, packed: &packed }, headers: &headers, ..lead("zillow", Some("1000")) };
