@@ -130,7 +130,9 @@ impl Teacher {
         let (view, is_dated) = (history.as_of(last.job, last.at_ms, config.model.mature_share), config.model.date.is_some());
         let examples = lesson::examples(&view, &lesson::in_time(&view, is_dated), &model.columns, is_dated);
         let rows = model::fitted_on(state, model, &examples).unwrap_or_default();
-        examples[rows].iter().for_each(|example| row(&example.traits, example.converted));
+        for example in &examples[rows] {
+            row(&example.traits, example.converted);
+        }
         Ok(())
     }
 

@@ -111,7 +111,9 @@ impl<'a> Table<'a> {
         for term in &model.terms {
             let Some(source) = self.source_of(model, term.input) else {
                 let none = term.of_text("");
-                sums.iter_mut().for_each(|sum| *sum += none);
+                for sum in &mut sums {
+                    *sum += none;
+                }
                 continue;
             };
             match &source.cells {
@@ -316,7 +318,9 @@ fn number(cells: &Cells<'_>, rows: &Range<usize>) -> Option<Shape> {
 
 fn levels(codes: &[u32], texts: &[&str]) -> Option<Shape> {
     let mut rows_of = vec![0_usize; texts.len()];
-    codes.iter().for_each(|code| rows_of[*code as usize] += 1);
+    for code in codes {
+        rows_of[*code as usize] += 1;
+    }
     let mut kept: Vec<(u32, usize)> = (0_u32..).zip(rows_of).filter(|(_, rows)| *rows >= LEVEL_ROWS_MIN).collect();
     kept.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| texts[a.0 as usize].cmp(texts[b.0 as usize])));
     kept.truncate(LEVELS_MAX);
@@ -385,7 +389,9 @@ fn coder(shape: Shape, cells: &Cells<'_>, next: &mut impl FnMut() -> u16) -> Cod
             let levels: Vec<(u32, u16)> = kept.into_iter().map(|(code, _)| (code, next())).collect();
             let other = if has_other { next() } else { NONE };
             let mut of_code = vec![other; texts.len()];
-            levels.iter().for_each(|(code, feature)| of_code[*code as usize] = *feature);
+            for (code, feature) in &levels {
+                of_code[*code as usize] = *feature;
+            }
             Coder::Level { of_code, levels, other }
         }
         Shape::Flag => Coder::Flag { feature: next() },

@@ -1,6 +1,6 @@
 //! How good probabilities were: figures over leads whose outcome is known by now.
 //!
-//! Area under the curve (the chance that a converted lead was ranked above another one: Hanley & McNeil 1982), log loss, the
+//! Area under the curve (the chance that a converted lead was ranked above another one: Hanley & `McNeil` 1982), log loss, the
 //! score of Brier (1950), and the calibration error over ten bins of equal count with the table it is made of (Murphy 1973;
 //! Naeini, Cooper & Hauskrecht 2015). It says nothing of where the probabilities come from.
 

@@ -545,9 +545,9 @@ fn judges(table: &Table<'_>) -> Range<usize> {
     let (mut won, mut lost) = (0, 0);
     for at in (0..table.len()).rev() {
         if table.outcomes[at] {
-            won += 1
+            won += 1;
         } else {
-            lost += 1
+            lost += 1;
         }
         if won + lost >= JUDGES_MIN && won >= JUDGES_EACH_MIN && lost >= JUDGES_EACH_MIN {
             return at..table.len();

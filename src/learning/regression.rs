@@ -265,7 +265,9 @@ mod tests {
 
     fn design(width: usize, rows: &[(&[(u16, f64)], bool)]) -> Design {
         let mut design = Design::of_width(width);
-        rows.iter().for_each(|(cells, outcome)| design.push(cells, *outcome));
+        for (cells, outcome) in rows {
+            design.push(cells, *outcome);
+        }
         design
     }
 

@@ -201,7 +201,10 @@ fn weights(model: &Model) -> String {
     // Stable, so that equal weights stay in the model's order.
     all.sort_by(|a, b| b.weight.abs().total_cmp(&a.weight.abs()));
     let rest = all.len().saturating_sub(WEIGHTS_SHOWN);
-    let mut page: String = all.iter().take(WEIGHTS_SHOWN).map(|each| format!("  {:+.2}  {}\n", each.weight, each.words)).collect();
+    let mut page = String::new();
+    for each in all.iter().take(WEIGHTS_SHOWN) {
+        page += &format!("  {:+.2}  {}\n", each.weight, each.words);
+    }
     if rest > 0 {
         page += &format!("         and {} that say less (all of them: --json)\n", counted(rest as u64, "feature", "features"));
     }
@@ -282,8 +285,11 @@ fn refusals(refused: &[Refused]) -> String {
     if refused.is_empty() {
         return String::new();
     }
-    let lines: String = refused.iter().map(|refused| format!("  {}: {}\n", refused.column, why_refused(refused))).collect();
-    format!("\nRefused columns\n{lines}")
+    let mut page = "\nRefused columns\n".to_owned();
+    for refused in refused {
+        page += &format!("  {}: {}\n", refused.column, why_refused(refused));
+    }
+    page
 }
 
 /// Why a column is refused, and what to do where that is wrong.
