@@ -4,6 +4,8 @@
 //! The data are not part of the project: `TEST_DATA` names the folder that holds `leads-bank-marketing`. The replay takes a
 //! part of them; `TEST_REPLAY=all cargo test --release --test bank_marketing -- --nocapture` takes all.
 
+#![allow(clippy::unwrap_used)]
+
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;

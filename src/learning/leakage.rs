@@ -217,7 +217,7 @@ mod tests {
 
     /// What is found of a column whose cells are made from place and outcome; every fourth lead converts.
     fn found(cell: impl Fn(usize, bool) -> String) -> Option<RefusedWhy> {
-        let outcomes: Vec<bool> = (0..1000_usize).map(|at| at.wrapping_mul(2_654_435_761) >> 7 & 3 == 0).collect();
+        let outcomes: Vec<bool> = (0..1000_usize).map(|at| (at.wrapping_mul(2_654_435_761) >> 7) % 4 == 0).collect();
         let texts: Vec<String> = outcomes.iter().enumerate().map(|(at, won)| cell(at, *won)).collect();
         let traits: Vec<Traits<'_>> = texts
             .iter()

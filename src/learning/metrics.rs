@@ -152,7 +152,7 @@ mod tests {
     fn figures_by_hand() {
         // Twenty leads: ten at 0.2 of which three convert, ten at 0.6 of which five do.
         let pairs: Vec<(f64, bool)> = (0..20).map(|at| if at < 10 { (0.2, at < 3) } else { (0.6, at < 15) }).collect();
-        let metrics = Metrics::of(&pairs).unwrap();
+        let metrics = Metrics::of(&pairs).expect("some leads");
         assert_eq!((metrics.leads, metrics.conversions), (20, 8));
         let close = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-12, "{found} {expected}");
         close(metrics.base_rate, 0.4);
@@ -167,10 +167,10 @@ mod tests {
     fn the_calibration_error_is_the_mean_gap_of_the_bins() {
         // 100 leads, all at 0.3, of which exactly three of each ten convert.
         let pairs: Vec<(f64, bool)> = (0..100).map(|at| (0.3, at % 10 < 3)).collect();
-        assert!(Metrics::of(&pairs).unwrap().calibration_error.unwrap() < 1e-12);
+        assert!(Metrics::of(&pairs).expect("some leads").calibration_error.expect("enough leads") < 1e-12);
         let off: Vec<(f64, bool)> = pairs.iter().map(|pair| (0.5, pair.1)).collect();
-        assert!((Metrics::of(&off).unwrap().calibration_error.unwrap() - 0.2).abs() < 1e-12);
-        assert_eq!(Metrics::of(&pairs[..9]).unwrap().calibration_error, None);
+        assert!((Metrics::of(&off).expect("some leads").calibration_error.expect("enough leads") - 0.2).abs() < 1e-12);
+        assert_eq!(Metrics::of(&pairs[..9]).expect("some leads").calibration_error, None);
         assert_eq!(Metrics::of(&[]), None);
     }
 }

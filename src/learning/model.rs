@@ -679,3 +679,208 @@ fn unmeasured(state: ModelState, previous: &ModelState) -> ModelState {
         state.versions.iter().find(|version| Some(&version.id) == state.active.as_ref()).and_then(|version| version.metrics.clone());
     ModelState { metrics, explored: None, baseline: None, ..state }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learning::encoding::FEATURES_MAX;
+
+    /// Cells of three columns and whether the lead converted: `hot` ones mostly do, numbers help a little, towns say nothing.
+    fn leads(count: u64) -> Vec<([String; 3], bool)> {
+        let mut state = 11_u64;
+        let mut next = |below: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % below
+        };
+        let mut lead = || {
+            let (is_hot, number, town) = (next(3) == 0, next(100), next(70));
+            let chance = if is_hot { 50 } else { 10 } + number / 5;
+            let number = if next(20) == 0 { String::new() } else { number.to_string() };
+            ([if is_hot { "hot" } else { "Select" }.to_owned(), number, format!("town {town}")], next(100) < chance)
+        };
+        (0..count).map(|_| lead()).collect()
+    }
+
+    fn examples(leads: &[([String; 3], bool)]) -> Vec<Example<'_>> {
+        (0_u64..)
+            .zip(leads)
+            .map(|(at, (cells, converted))| Example {
+                traits: Traits {
+                    value_log10: Some(5.0),
+                    source: "csv",
+                    location: "",
+                    has_phone: at % 3 == 0,
+                    is_free_mail: at % 2 == 0,
+                    columns: cells.iter().map(String::as_str).collect(),
+                },
+                converted: *converted,
+                predicted: None,
+                explored: at % 20 == 0,
+                order: (0, 1, at),
+            })
+            .collect()
+    }
+
+    fn settings(columns: [&str; 3]) -> Settings {
+        Settings {
+            columns: columns.map(str::to_owned).to_vec(),
+            known_on_arrival: Vec::new(),
+            outcome_columns: Vec::new(),
+            latest: 3000,
+            leak_auc: 0.95,
+            baseline: Some(0.3),
+        }
+    }
+
+    fn usual() -> Settings {
+        settings(["warmth", "visits", "town"])
+    }
+
+    fn first(examples: &[Example<'_>]) -> Lesson {
+        learn(&ModelState::default(), None, examples, &usual())
+    }
+
+    #[test]
+    fn too_few_outcomes_are_counted() {
+        let leads = leads(100);
+        let lesson = first(&examples(&leads));
+        let converted = leads.iter().filter(|lead| lead.1).count() as u64;
+        assert!(converted < 50 && lesson.active.is_none() && lesson.told.is_empty());
+        assert_eq!(lesson.state.reason, Some(Reason::Outcomes { converted, not_converted: 100 - converted, need: 50 }));
+    }
+
+    #[test]
+    fn the_first_model_beats_the_constant_rate_on_leads_it_has_not_seen() {
+        let leads = leads(2000);
+        let examples = examples(&leads);
+        let lesson = first(&examples);
+        let model = lesson.active.expect("the signal is strong");
+        let version = &lesson.state.versions[0];
+        assert_eq!(lesson.state.active.as_ref(), Some(&model.id));
+        assert!(version.comparison.gain > version.comparison.standard_error && version.comparison.leads >= 200);
+        // What judged had no part in the fit.
+        assert_eq!(model.leads + version.comparison.leads, 2000);
+        assert_eq!(version.seen, examples[usize::try_from(model.leads).expect("small") - 1].order);
+        assert_eq!(lesson.state.metrics.as_ref().map(|metrics| metrics.leads), Some(version.comparison.leads));
+        assert_eq!(fitted_on(&lesson.state, &model, &examples), Some(0..2000 - usize::try_from(version.comparison.leads).expect("small")));
+        assert!(lesson.state.baseline.is_some() && lesson.state.drift.is_none());
+    }
+
+    #[test]
+    fn noise_does_not_become_a_model() {
+        let mut leads = leads(2000);
+        for (at, lead) in leads.iter_mut().enumerate() {
+            lead.1 = at % 5 == 0;
+        }
+        let lesson = first(&examples(&leads));
+        assert!(lesson.active.is_none() && lesson.shadow.is_some(), "{:?}", lesson.state.versions);
+        assert_eq!((lesson.state.reason, lesson.state.shadow.map(|shadow| shadow.why)), (Some(Reason::NoneBetter), Some(Why::NotBetter)));
+    }
+
+    #[test]
+    fn many_at_once_and_one_by_one_say_the_same_to_the_bit() {
+        let leads = leads(2000);
+        let examples = examples(&leads);
+        let model = first(&examples).active.expect("the signal is strong");
+        let pairs: Vec<(&Traits<'_>, bool)> = examples.iter().map(|example| (&example.traits, example.converted)).collect();
+        let own = usual();
+        let table = Table::of(&pairs, &own.columns, |_| true);
+        let at_once = table.log_odds(&model, 0..examples.len());
+        let weights = weights(&model);
+        assert_eq!((weights.len(), model.columns.len()), (feature_names(&model).len(), 3));
+        for (example, at_once) in examples.iter().zip(at_once) {
+            assert_eq!(model.log_odds(&example.traits).to_bits(), at_once.to_bits());
+            let by_matrix: f64 = row(&model, &example.traits).iter().zip(&weights).map(|(x, weight)| x * weight).sum();
+            assert!((by_matrix + model.intercept - at_once).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn a_fit_is_due_after_a_hundredth_or_other_settings() {
+        let leads = leads(2030);
+        let examples = examples(&leads);
+        let one = first(&examples[..2000]);
+        let trained = |lesson: &Lesson| lesson.told.iter().any(|told| matches!(told, Told::Trained { .. }));
+        let then = |count: usize, settings: &Settings| learn(&one.state, one.active.as_ref(), &examples[..count], settings);
+        assert!(trained(&one) && !trained(&then(2019, &usual())) && trained(&then(2020, &usual())));
+        assert!(trained(&then(2000, &Settings { leak_auc: 0.9, ..usual() })));
+        let carried = then(2019, &usual());
+        assert_eq!((carried.state.leads, carried.state.trained_at, &carried.active), (2019, 2000, &one.active));
+    }
+
+    #[test]
+    fn with_few_new_leads_nobody_judges_and_pinned_nothing_is_activated() {
+        let leads = leads(4000);
+        let examples = examples(&leads);
+        let one = first(&examples[..2000]);
+        let version = one.state.versions[0].comparison.leads;
+        let soon = learn(&one.state, one.active.as_ref(), &examples[..2100], &usual());
+        // The latest leads of the first lesson were seen by nobody, so they go on judging.
+        assert!(soon.state.shadow.as_ref().and_then(|shadow| shadow.comparison).is_none_or(|held| held.leads <= 100 + version));
+        let pinned = pin(&one.state, one.active.as_ref().expect("active"));
+        let later = learn(&pinned.state, pinned.active.as_ref(), &examples, &usual());
+        assert_eq!((later.active, later.state.versions.len()), (one.active.clone(), 1));
+        assert_eq!(later.state.shadow.map(|shadow| shadow.why), Some(Why::Pinned));
+        let released = release(&later.state, one.active.as_ref());
+        assert_eq!((released.state.pinned, released.active), (None, one.active));
+    }
+
+    #[test]
+    fn a_model_that_looks_at_a_leak_or_at_nothing_is_withdrawn() {
+        let leads = leads(2500);
+        let examples = examples(&leads);
+        let one = first(&examples[..2000]);
+        for (columns, gone) in [(["warmth", "visits", "place"], "town"), (["warmth", "Status", "town"], "visits")] {
+            let lesson = learn(&one.state, one.active.as_ref(), &examples, &settings(columns));
+            let withdrawn = lesson.told.iter().find_map(|told| match told {
+                Told::Withdrawn { column, .. } => Some(column.as_str()),
+                _ => None,
+            });
+            assert_eq!(withdrawn, Some(gone));
+        }
+        let by_name = learn(&ModelState::default(), None, &examples, &settings(["warmth", "Status", "town"]));
+        assert_eq!(by_name.state.refused, [Refused { column: "Status".into(), why: RefusedWhy::Name }]);
+        assert!(by_name.active.is_none_or(|model| !model.columns.contains(&"Status".to_owned())));
+    }
+
+    #[test]
+    fn drift_is_told_once_until_it_is_over() {
+        let leads = leads(1000);
+        let mut examples = examples(&leads);
+        let mut told = Vec::new();
+        for example in &mut examples[..500] {
+            example.predicted = Some(0.02);
+        }
+        let one = drift(&examples[..500], false, &mut told).expect("enough of them");
+        let two = drift(&examples[..500], true, &mut told).expect("enough of them");
+        assert!(one.is_told && two.is_told && one.z > DRIFT_Z);
+        let rate = count(leads[500..].iter().filter(|lead| lead.1).count()) / 500.0;
+        for example in &mut examples[500..] {
+            example.predicted = Some(rate);
+        }
+        let over = drift(&examples, true, &mut told).expect("enough of them");
+        assert!(!over.is_told && over.z.abs() < 0.1);
+        assert!(matches!(told[..], [Told::Drift(_), Told::DriftOver(_)]), "{told:?}");
+    }
+
+    #[test]
+    fn no_more_features_than_allowed_the_rarest_levels_go() {
+        let columns: Vec<String> = (0..20).map(|column| format!("c{column}")).collect();
+        let texts: Vec<String> = (0..60).map(|level| format!("level {level}")).collect();
+        let traits: Vec<Traits<'_>> = (0..4000_usize)
+            .map(|at| Traits {
+                value_log10: None,
+                source: "csv",
+                location: "",
+                has_phone: true,
+                is_free_mail: false,
+                columns: (0..20).map(|column| texts[(at * (column + 1) + at / 60) % (40 + column)].as_str()).collect(),
+            })
+            .collect();
+        let pairs: Vec<(&Traits<'_>, bool)> = traits.iter().zip([true, false].into_iter().cycle()).collect();
+        let table = Table::of(&pairs, &columns, |_| true);
+        let encoding = Encoding::of(&table, &(0..4000), |_| false);
+        assert!(encoding.width() <= FEATURES_MAX && encoding.width() > FEATURES_MAX - 20, "{}", encoding.width());
+        assert_eq!(encoding.design(&table, 0..4000).len(), 4000);
+    }
+}

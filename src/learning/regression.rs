@@ -307,9 +307,12 @@ mod tests {
             state >> 33
         };
         for _ in 0..rows {
-            let (level, number) = (u16::try_from(next() % 3).unwrap(), f64::from(u32::try_from(next() % 1000).unwrap()) / 250.0 - 2.0);
+            let (level, number) = (
+                u16::try_from(next() % 3).expect("a small number"),
+                f64::from(u32::try_from(next() % 1000).expect("a small number")) / 250.0 - 2.0,
+            );
             let chance = logistic(0.8 * number - 1.5 + f64::from(level));
-            let outcome = f64::from(u32::try_from(next() % 10_000).unwrap()) / 10_000.0 < chance;
+            let outcome = f64::from(u32::try_from(next() % 10_000).expect("a small number")) / 10_000.0 < chance;
             design.push(&[(level, 1.0), (3, number), (4, 2.0 * number)], outcome);
         }
         design
