@@ -819,8 +819,8 @@ mod tests {
         assert!(soon.state.shadow.as_ref().and_then(|shadow| shadow.comparison).is_none_or(|held| held.leads <= 100 + version));
         let pinned = pin(&one.state, one.active.as_ref().expect("active"));
         let later = learn(&pinned.state, pinned.active.as_ref(), &examples, &usual());
-        assert_eq!((later.active, later.state.versions.len()), (one.active.clone(), 1));
-        assert_eq!(later.state.shadow.map(|shadow| shadow.why), Some(Why::Pinned));
+        assert_eq!((&later.active, later.state.versions.len()), (&one.active, 1));
+        assert_eq!(later.state.shadow.as_ref().map(|shadow| shadow.why), Some(Why::Pinned));
         let released = release(&later.state, one.active.as_ref());
         assert_eq!((released.state.pinned, released.active), (None, one.active));
     }
