@@ -18,6 +18,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{FileFailurePersistence, RngAlgorithm, TestRng, TestRunner};
 use uuid::Uuid;
 use valhalla_ingest::config::{Config, Overrides, find_root};
+use valhalla_ingest::ingest::undo::UndoVerdict;
 use valhalla_ingest::ingest::{Ended, Fatal, Ingest, Job, Start, archived_place, rebuild};
 use valhalla_ingest::journal::Report;
 use valhalla_ingest::journal::report::Fate;
@@ -67,6 +68,10 @@ enum Op {
     Remove {
         which: usize,
     },
+    /// A job is taken out.
+    Undo {
+        which: usize,
+    },
     /// The journal loses its end while nothing runs.
     CutReports {
         bytes: usize,
@@ -99,6 +104,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => death().prop_map(|death| Op::DropBroken { death }),
         4 => (any::<usize>(), any::<u8>(), death()).prop_map(|(which, right, death)| Op::Return { which, right, death }),
         1 => any::<usize>().prop_map(|which| Op::Remove { which }),
+        3 => any::<usize>().prop_map(|which| Op::Undo { which }),
         1 => (1..2000usize).prop_map(|bytes| Op::CutReports { bytes }),
         1 => (0..3u8).prop_map(|version| Op::Rules { version }),
         1 => any::<bool>().prop_map(|clean| Op::Restart { clean }),
@@ -118,6 +124,13 @@ struct Expected {
     /// The rows that it rejected and that had not been rejected before.
     own_rejects: BTreeSet<u64>,
     is_removed: bool,
+    /// The people that it brought, with name and value.
+    people: Vec<(String, (String, String))>,
+    /// Rejected rows of earlier jobs that it brought back.
+    resolves: BTreeSet<(usize, u64)>,
+    /// The job that the first of its rows comes back from.
+    parent: Option<usize>,
+    is_undone: bool,
 }
 
 /// All that the program is supposed to know.
@@ -141,8 +154,9 @@ struct ModelRow {
 impl Model {
     /// What a file must come to, and remembers it.
     fn take(&mut self, file: &str, source: &str, content: &[u8], rows: Option<Vec<ModelRow>>) {
-        let is_same =
-            |job: &&Expected| job.fate == Fate::Processed && job.content == content && job.source == source && job.rules == self.rules;
+        let is_same = |job: &&Expected| {
+            job.fate == Fate::Processed && !job.is_undone && job.content == content && job.source == source && job.rules == self.rules
+        };
         let mut job = Expected {
             file: file.to_owned(),
             fate: Fate::Failed,
@@ -152,6 +166,10 @@ impl Model {
             content: content.to_vec(),
             own_rejects: BTreeSet::new(),
             is_removed: false,
+            people: Vec::new(),
+            resolves: BTreeSet::new(),
+            parent: rows.as_ref().and_then(|rows| rows.first()?.origin.map(|(job, _)| job)),
+            is_undone: false,
         };
         match rows {
             None => {}
@@ -168,13 +186,15 @@ impl Model {
                         continue;
                     };
                     self.resolved.extend(row.origin);
+                    job.resolves.extend(row.origin);
                     if !seen.insert(row.email.clone()) {
                         job.rows[3] += 1;
-                    } else if self.people.insert(row.email, (row.name, value)).is_some() {
-                        job.rows[2] += 1;
-                    } else {
-                        job.rows[1] += 1;
+                        continue;
                     }
+                    let person = (row.email, (row.name, value));
+                    job.people.push(person.clone());
+                    let is_known = self.people.insert(person.0, person.1).is_some();
+                    job.rows[if is_known { 2 } else { 1 }] += 1;
                 }
                 if job.rows[4] < job.rows[0] {
                     job.fate = Fate::Processed;
@@ -182,6 +202,23 @@ impl Model {
             }
         }
         self.jobs.push(job);
+    }
+
+    /// Takes a job out, and says what is to be said of it.
+    fn undo(&mut self, at: usize) -> UndoVerdict {
+        let returns = |job: &&Expected| job.parent == Some(at) && job.fate == Fate::Processed && !job.is_undone;
+        match &self.jobs[at] {
+            job if job.is_undone => UndoVerdict::AlreadyUndone,
+            job if job.fate != Fate::Processed => UndoVerdict::NothingToUndo,
+            _ if self.jobs.iter().any(|job| returns(&job)) => UndoVerdict::Refused,
+            _ => {
+                self.jobs[at].is_undone = true;
+                let left = self.jobs.iter().filter(|job| !job.is_undone);
+                self.people = left.clone().flat_map(|job| job.people.iter().cloned()).collect();
+                self.resolved = left.flat_map(|job| job.resolves.iter().copied()).collect();
+                UndoVerdict::Undone
+            }
+        }
     }
 }
 
@@ -325,6 +362,15 @@ impl World {
                     self.model.jobs[at].is_removed = true;
                 }
             }
+            Op::Undo { which } if !self.model.jobs.is_empty() => {
+                let at = which % self.model.jobs.len();
+                let reports = self.reports();
+                let ingest = self.ingest();
+                let job = ingest.store().find_job(&reports[at].job_id).expect("store").expect("known");
+                let told = ingest.undo(&job, false).expect("asked");
+                assert_eq!(told.verdict, self.model.undo(at), "{told:?}");
+            }
+            Op::Undo { .. } => {}
             Op::CutReports { bytes } => {
                 self.ingest = None;
                 let path = self.path("logs/reports.jsonl");

@@ -85,6 +85,20 @@ fn lived(root: &Root) {
     root.write("outside/b.csv", root.text("processed/put away by somebody.csv"));
     root.run(&["ingest", "--move", root.path("outside/b.csv").to_str().expect("a path")]).exits(0);
     root.run(&["undo", "list.csv"]).exits(0);
+
+    // What became of some of them: leads that come later are staged with what was learned, also after an outcome is taken out.
+    let take = |name: &str, content: &str| {
+        let path = root.write(format!("outside/{name}"), content);
+        root.run(&["ingest", "--move", path.to_str().expect("a path")]).exits(0);
+    };
+    take(
+        "o1.csv",
+        "email,outcome,date\njohn@example.com,won,2020-01-01\njane@example.com,lost,2020-01-02\nlate@example.com,won,2020-01-03\n",
+    );
+    take("o2.csv", "email,outcome,date\nann@example.com,won,2020-01-04\nbob@example.com,lost,2020-01-05\n");
+    take("late.csv", "name,email,value\nLate,late@example.com,300000\nLater,later@example.com,70000\n");
+    root.run(&["undo", "o1.csv"]).exits(0);
+    take("last.csv", "name,email,value\nLatest,latest@example.com,300000\n");
 }
 
 fn remove_store(root: &Root) {

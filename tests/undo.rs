@@ -95,7 +95,7 @@ fn held(root: &Root) -> BTreeMap<&'static str, Vec<String>> {
         ("history", texts(history)),
         ("keys", texts("SELECT hash FROM lead_keys")),
         ("outcomes", texts(outcomes)),
-        ("lessons", texts("SELECT j.file, l.turn FROM lessons l JOIN jobs j ON j.seq = l.job")),
+        ("lessons", texts("SELECT j.file, l.turn, l.version FROM lessons l JOIN jobs j ON j.seq = l.job")),
         ("exposures", texts(exposures)),
         (
             "resolutions",
@@ -160,6 +160,29 @@ fn arms_are_those_of_the_row_that_is_the_first_now() {
     check("a newer version", &[a, then, b, Undo("a.csv")], &[then, b]);
     check("an older version", &[a, then, b, c, Undo("b.csv")], &[a, then, c]);
     check("the same weights for a second time", &[a, then, b, back, c, Undo("a.csv"), Undo("c.csv")], &[then, b, back]);
+}
+
+/// Leads enough for rates, and what became of most of them, at fixed dates.
+fn crowd() -> (&'static str, &'static str) {
+    let (mut leads, mut outcomes) = ("name,email,value,location\n".to_owned(), "email,outcome,date\n".to_owned());
+    for n in 0..60u32 {
+        leads += &format!("P{n},p{n}@crowd.example,{},{}\n", 50_000 + n * 7919 % 900_000, if n % 2 == 0 { "Toronto" } else { "Ottawa" });
+        if n % 5 != 0 {
+            outcomes += &format!("p{n}@crowd.example,{},2019-0{}-10\n", if n % 3 == 0 { "won" } else { "lost" }, 1 + n % 9);
+        }
+    }
+    (Box::leak(leads.into_boxed_str()), Box::leak(outcomes.into_boxed_str()))
+}
+
+#[test]
+fn what_was_learned_is_what_the_others_taught() {
+    let (leads, outcomes) = crowd();
+    let (crowd, known) = (Take("crowd.csv", leads), Take("known.csv", outcomes));
+    let (a, b, o) = (Take("a.csv", FIRST), Take("b.csv", SECOND), Take("o.csv", OUTCOMES));
+    let corrected = Take("corrected.csv", "email,outcome,date\np1@crowd.example,won,2019-11-01\nada@example.com,lost,2019-11-02\n");
+    check("a correction", &[crowd, known, corrected, Undo("corrected.csv")], &[crowd, known]);
+    check("outcomes in the middle", &[crowd, a, b, o, known, corrected, Undo("o.csv")], &[crowd, a, b, known, corrected]);
+    check("leads in the middle", &[crowd, a, known, o, corrected, Undo("a.csv")], &[crowd, known, o, corrected]);
 }
 
 #[test]

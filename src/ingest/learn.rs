@@ -207,6 +207,23 @@ impl Ingest {
         Ok(lessons)
     }
 
+    /// Works off every lesson that waits, of a past that was told when it happened: nothing of it is told again.
+    pub(super) fn learn_again(&mut self) -> Result<(), Fatal> {
+        while let Some(teacher) = self.teacher()? {
+            let store = open_to_read(self.store.path())?;
+            teacher.work_out(&store, &AtomicBool::new(false), &mut |worked| {
+                let Worked { lesson, taught, .. } = worked;
+                let state = serde_json::to_string(&taught.state).expect("a state is JSON: its numbers are finite");
+                let group = self.store.begin()?;
+                group.finish_lesson(&lesson, &state, &taught.learned, taught.shadow.as_deref())?;
+                group.commit()?;
+                self.learned = Arc::new(taught.learned);
+                Ok(true)
+            })?;
+        }
+        Ok(())
+    }
+
     /// Records what a lesson led to, and goes on with it; false for one that was worked out in vain, because the history
     /// has changed under it.
     ///

@@ -22,7 +22,7 @@ use std::sync::atomic::AtomicBool;
 use serde_json::json;
 use uuid::Uuid;
 
-use self::chronicle::{Chronicle, Past, TakenOut, Told};
+use self::chronicle::{Chronicle, Deed, Past, Told};
 use self::originals::{Originals, is_of_length};
 use super::delivery::{self, Moves};
 use super::{DEFAULT_SOURCE, Fatal, Ingest, Job, Outcome, Reread, Wait, fate_name};
@@ -195,10 +195,14 @@ fn build(config: &Arc<Config>, wishes: &Wishes, new: &Path, scratch: &Path, tell
                 builder.rebuilt.tell(None, ProblemKind::ReportLost, why);
             }
             Told::Job(past) => {
-                let undone = builder.chronicle.undone_before.get(&past.job_id).copied().unwrap_or(0);
-                if undone > builder.undone {
+                let deeds = builder.chronicle.deeds_before.get(&past.job_id).copied().unwrap_or(0);
+                if deeds > builder.deeds {
                     builder.write(&mut batch, &mut course, tell)?;
-                    builder.undo_again(undone)?;
+                    builder.do_again(deeds)?;
+                }
+                if past.has_rows() && past.report.versions.learned != builder.ingest.learned.version {
+                    builder.write(&mut batch, &mut course, tell)?;
+                    builder.know(past.report.versions.learned)?;
                 }
                 let setting = builder.setting_of(&past);
                 if builder.must_write_before(&batch, &past, setting) {
@@ -210,7 +214,8 @@ fn build(config: &Arc<Config>, wishes: &Wishes, new: &Path, scratch: &Path, tell
         }
     }
     builder.write(&mut batch, &mut course, tell)?;
-    builder.undo_again(builder.chronicle.undone.len())?;
+    builder.do_again(builder.chronicle.deeds.len())?;
+    builder.ingest.learn_again()?;
     builder.finish(logs)
 }
 
@@ -250,8 +255,8 @@ struct Builder<'b> {
     /// The setting in force, and how many of the past came into force so far.
     setting: Option<Setting>,
     entered: usize,
-    /// How many jobs were taken out again so far.
-    undone: usize,
+    /// How many deeds of people were done again so far.
+    deeds: usize,
     originals: Originals,
     rebuilt: Rebuilt,
 }
@@ -287,7 +292,7 @@ impl<'b> Builder<'b> {
         let archive = [base.folders.processed.clone(), base.folders.failed.clone()];
         let originals = Originals::in_folders(archive.into_iter().chain(wishes.originals.iter().cloned()).collect());
         let now = Known::of(config);
-        Ok(Self { base, ingest, chronicle, then, now, setting: None, entered: 0, undone: 0, originals, rebuilt: Rebuilt::default() })
+        Ok(Self { base, ingest, chronicle, then, now, setting: None, entered: 0, deeds: 0, originals, rebuilt: Rebuilt::default() })
     }
 
     /// Counts what there is to do, and which originals will have to be looked for.
@@ -339,7 +344,11 @@ impl<'b> Builder<'b> {
             Setting::Now => Some(&self.now),
         };
         let Some(known) = known else { return Ok(()) }; // this program can no longer read them
-        self.ingest.config = Arc::clone(&known.config);
+        let known = Arc::clone(&known.config);
+        if !self.ingest.rules.is_empty() {
+            self.ingest.learn_again()?; // what waits was learned under the rules of before
+        }
+        self.ingest.config = known;
         let group = self.ingest.store.begin()?;
         let rules = self.ingest.prepare_rules(&group)?;
         group.commit()?;
@@ -382,30 +391,50 @@ impl<'b> Builder<'b> {
         Ok(self.ingest.store.checkpoint(super::CHECKPOINT_BYTES)?)
     }
 
-    /// Takes the jobs out again that had been taken out, up to so many of them, at their place among the others.
-    fn undo_again(&mut self, up_to: usize) -> Result<(), Fatal> {
-        for at in self.undone..up_to {
-            let TakenOut { job_id, at_ms } = self.chronicle.undone[at];
-            let store = &self.ingest.store;
-            let group = store.begin()?;
-            let refused = group.undo(job_id, &self.base.root, at_ms)?.err();
-            match refused {
-                None => group.commit()?,
-                Some(why) => {
-                    drop(group);
-                    // What was not rebuilt need not go: then only the mark is missing.
-                    let group = store.begin()?;
-                    let is_marked = group.mark_undone(job_id, at_ms)?;
+    /// Has the stages know what they knew then. A snapshot that nobody can make again leaves them with what there is.
+    fn know(&mut self, version: u64) -> Result<(), Fatal> {
+        self.ingest.learn_again()?;
+        if self.ingest.learned.version != version
+            && let Some(then) = self.ingest.store.learned(version)?
+        {
+            self.ingest.learned = Arc::new(then);
+        }
+        Ok(())
+    }
+
+    /// Does again what people had done, up to so many deeds, at their place among the jobs.
+    fn do_again(&mut self, up_to: usize) -> Result<(), Fatal> {
+        for at in self.deeds..up_to {
+            self.ingest.learn_again()?;
+            match self.chronicle.deeds[at].clone() {
+                Deed::Undone { job_id, at_ms } => self.undo_again(job_id, at_ms)?,
+                Deed::Pinned { model } => {
+                    let group = self.ingest.store.begin()?;
+                    group.add_decision(&model)?;
                     group.commit()?;
-                    if !is_marked {
-                        let file = store.job(job_id)?.map_or(String::new(), |job| job.file);
-                        let why = format!("it had been undone, and cannot be undone again: {why}");
-                        self.rebuilt.list(Problem { job_id: Some(job_id), file, kind: ProblemKind::Differs, why });
-                    }
                 }
             }
+            self.ingest.go_back_to_what_is_known()?;
         }
-        self.undone = self.undone.max(up_to);
+        self.deeds = self.deeds.max(up_to);
+        Ok(())
+    }
+
+    /// Takes a job out again that had been taken out.
+    fn undo_again(&mut self, job_id: Uuid, at_ms: i64) -> Result<(), Fatal> {
+        let store = &self.ingest.store;
+        let group = store.begin()?;
+        let Err(why) = group.undo(job_id, &self.base.root, at_ms)? else { return Ok(group.commit()?) };
+        drop(group);
+        // What was not rebuilt need not go: then only the mark is missing.
+        let group = store.begin()?;
+        let is_marked = group.mark_undone(job_id, at_ms)?;
+        group.commit()?;
+        if !is_marked {
+            let file = store.job(job_id)?.map_or(String::new(), |job| job.file);
+            let why = format!("it had been undone, and cannot be undone again: {why}");
+            self.rebuilt.list(Problem { job_id: Some(job_id), file, kind: ProblemKind::Differs, why });
+        }
         Ok(())
     }
 

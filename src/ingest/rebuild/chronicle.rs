@@ -1,5 +1,5 @@
-//! What the journals tell of the past: every job in the order of commits, the settings that were in force for each, and which
-//! jobs were taken out when.
+//! What the journals tell of the past: every job in the order of commits, the settings that were in force for each, and what
+//! people did to what was there.
 //!
 //! `reports.jsonl` holds what became of each job, `audit.jsonl` when the rules changed, and a second witness for every job.
 //! Reports are streamed; of the audit trail only the settings and which of them held for which job are kept.
@@ -79,18 +79,35 @@ pub(super) struct Chronicle {
     pub settings: Vec<String>,
     /// How many of them had come into force when a job was committed.
     pub in_force: HashMap<Uuid, usize>,
-    /// Jobs that were taken out, in that order.
-    pub undone: Vec<TakenOut>,
-    /// How many of them had been taken out when a job was committed.
-    pub undone_before: HashMap<Uuid, usize>,
+    /// What people did to what was there, in that order.
+    pub deeds: Vec<Deed>,
+    /// How many of them had been done when a job was committed.
+    pub deeds_before: HashMap<Uuid, usize>,
 }
 
-/// A job that was taken out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct TakenOut {
-    pub job_id: Uuid,
-    /// When, milliseconds since 1970.
-    pub at_ms: i64,
+/// Something that people did to what was there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Deed {
+    /// A job was taken out, so many milliseconds after the beginning of 1970.
+    Undone { job_id: Uuid, at_ms: i64 },
+    /// A model was pinned; none, where the name is empty.
+    Pinned { model: String },
+}
+
+impl Deed {
+    fn of(entry: &AuditEntry) -> Option<Self> {
+        let told = |key: &str| entry.detail.get(key).and_then(|value| value.as_str());
+        match entry.action {
+            Action::Undone => {
+                let job_id = Uuid::parse_str(entry.job_id.as_deref()?).ok()?;
+                Some(Self::Undone { job_id, at_ms: clock::parse_ms(&entry.at)? })
+            }
+            Action::ModelStep if matches!(told("step"), Some("pinned" | "released")) => {
+                Some(Self::Pinned { model: told("model").unwrap_or_default().to_owned() })
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Chronicle {
@@ -102,15 +119,11 @@ impl Chronicle {
             }
             if let Some(job) = job_of(&entry) {
                 chronicle.in_force.insert(job, chronicle.settings.len());
-                if !chronicle.undone.is_empty() {
-                    chronicle.undone_before.insert(job, chronicle.undone.len());
+                if !chronicle.deeds.is_empty() {
+                    chronicle.deeds_before.insert(job, chronicle.deeds.len());
                 }
             }
-            if entry.action == Action::Undone
-                && let (Some(Ok(job_id)), Some(at_ms)) = (entry.job_id.as_deref().map(Uuid::parse_str), clock::parse_ms(&entry.at))
-            {
-                chronicle.undone.push(TakenOut { job_id, at_ms });
-            }
+            chronicle.deeds.extend(Deed::of(&entry));
         })?;
         Ok(chronicle)
     }
