@@ -97,6 +97,7 @@ fn lived(root: &Root) {
     );
     take("o2.csv", "email,outcome,date\nann@example.com,won,2020-01-04\nbob@example.com,lost,2020-01-05\n");
     take("late.csv", "name,email,value\nLate,late@example.com,300000\nLater,later@example.com,70000\n");
+    root.run(&["rescore"]).exits(0);
     root.run(&["undo", "o1.csv"]).exits(0);
     take("last.csv", "name,email,value\nLatest,latest@example.com,300000\n");
 }

@@ -35,9 +35,11 @@ enum Step {
     Undo(&'static str),
     /// The archived file is taken in again.
     Replay(&'static str),
+    /// Stored leads are brought up to the versions in force.
+    Rescore,
 }
 
-use Step::{Replay, Rules, Take, Undo};
+use Step::{Replay, Rescore, Rules, Take, Undo};
 
 fn live(root: &Root, steps: &[Step]) {
     for step in steps {
@@ -51,6 +53,7 @@ fn live(root: &Root, steps: &[Step]) {
                 let told = root.run(&["undo", name, "--json"]).exits(0).json();
                 assert_eq!(told["verdict"], "undone", "{told}");
             }
+            Rescore => drop(root.run(&["rescore"]).exits(0)),
             Replay(name) => drop(root.run(&["replay", name, "--apply"]).exits(0)),
         }
     }
@@ -182,6 +185,8 @@ fn what_was_learned_is_what_the_others_taught() {
     let corrected = Take("corrected.csv", "email,outcome,date\np1@crowd.example,won,2019-11-01\nada@example.com,lost,2019-11-02\n");
     check("a correction", &[crowd, known, corrected, Undo("corrected.csv")], &[crowd, known]);
     check("outcomes in the middle", &[crowd, a, b, o, known, corrected, Undo("o.csv")], &[crowd, a, b, known, corrected]);
+    check("rescored before", &[crowd, a, known, Rescore, b, Undo("b.csv")], &[crowd, a, known, Rescore]);
+    check("rescored after", &[crowd, a, known, b, corrected, Undo("known.csv"), Rescore], &[crowd, a, b, corrected, Rescore]);
     check("leads in the middle", &[crowd, a, known, o, corrected, Undo("a.csv")], &[crowd, known, o, corrected]);
 }
 

@@ -413,6 +413,14 @@ impl<'b> Builder<'b> {
                     group.add_decision(&model)?;
                     group.commit()?;
                 }
+                Deed::Rescored { since_ms, learned, settings } => {
+                    let then = settings.checked_sub(1).filter(|at| self.then[*at].is_some());
+                    self.put_in_force(then.map_or(Setting::Now, Setting::Then))?;
+                    self.know(learned)?;
+                    let group = self.ingest.store.begin_alone()?;
+                    self.ingest.rescore_in(&group, since_ms, &self.ingest.learned, |_, _| true)?;
+                    group.commit()?;
+                }
             }
             self.ingest.go_back_to_what_is_known()?;
         }

@@ -149,6 +149,7 @@ impl Store {
 }
 
 /// One accepted row of a lead, with what it was staged under.
+#[allow(clippy::struct_field_names)] // it is called so everywhere
 struct Row {
     job: i64,
     row: u64,
@@ -479,7 +480,7 @@ impl<'g> Taking<'g> {
         let (version, learned): (String, i64) =
             self.store.run(|c| c.prepare_cached(sql)?.query_row([staged], |row| Ok((row.get(0)?, row.get(1)?))))?;
         let found = self.versions(&version, &then.source, learned.unsigned_abs())?;
-        Ok(found.and_then(|(rules, learned)| Ok(Then { rules, learned, ..then })))
+        Ok(found.map(|(rules, learned)| Then { rules, learned, ..then }))
     }
 
     #[allow(clippy::type_complexity)] // a result in a result: what the machine says, and what is missing
@@ -597,8 +598,8 @@ impl Store {
         while let Some(holder) = self.holder(next)? {
             let Some(other) = self.lead_id_at(holder)? else { break };
             // It may stand in the hole unless its own place lies behind that.
-            let home = other.as_u64_pair().0;
-            if next.wrapping_sub(home) >= next.wrapping_sub(hole) {
+            let own = other.as_u64_pair().0;
+            if next.wrapping_sub(own) >= next.wrapping_sub(hole) {
                 delete(next)?;
                 let insert = "INSERT INTO lead_keys (hash, lead) VALUES (?1, ?2)";
                 self.run(|c| c.prepare_cached(insert)?.execute(params![hole.cast_signed(), holder]))?;

@@ -92,10 +92,13 @@ pub(super) enum Deed {
     Undone { job_id: Uuid, at_ms: i64 },
     /// A model was pinned; none, where the name is empty.
     Pinned { model: String },
+    /// Stored leads were brought up to the versions in force: those from a moment on, with this snapshot, and under the last of
+    /// so many settings.
+    Rescored { since_ms: Option<i64>, learned: u64, settings: usize },
 }
 
 impl Deed {
-    fn of(entry: &AuditEntry) -> Option<Self> {
+    fn of(entry: &AuditEntry, settings: usize) -> Option<Self> {
         let told = |key: &str| entry.detail.get(key).and_then(|value| value.as_str());
         match entry.action {
             Action::Undone => {
@@ -104,6 +107,10 @@ impl Deed {
             }
             Action::ModelStep if matches!(told("step"), Some("pinned" | "released")) => {
                 Some(Self::Pinned { model: told("model").unwrap_or_default().to_owned() })
+            }
+            Action::Rescored => {
+                let learned = entry.detail.get("learned").and_then(serde_json::Value::as_u64)?;
+                Some(Self::Rescored { since_ms: told("since").and_then(clock::parse_ms), learned, settings })
             }
             _ => None,
         }
@@ -123,7 +130,8 @@ impl Chronicle {
                     chronicle.deeds_before.insert(job, chronicle.deeds.len());
                 }
             }
-            chronicle.deeds.extend(Deed::of(&entry));
+            let settings = chronicle.settings.len();
+            chronicle.deeds.extend(Deed::of(&entry, settings));
         })?;
         Ok(chronicle)
     }
