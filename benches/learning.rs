@@ -59,18 +59,18 @@ fn example<'a>(at: usize, columns: usize, texts: &'a [String], places: &'a [Stri
             value_log10: Some(4.0 + (hash(at, 500) % 1000) as f64 / 500.0),
             source: ["zillow", "mls", "fair"][at % 3],
             location: &places[(hash(at, 501) % 200) as usize],
-            has_phone: hash(at, 502) % 4 > 0,
-            is_free_mail: hash(at, 503) % 2 > 0,
+            has_phone: !hash(at, 502).is_multiple_of(4),
+            is_free_mail: !hash(at, 503).is_multiple_of(2),
             columns: (0..columns).map(|column| texts[cell(at, column)].as_str()).collect(),
         },
         converted: signal > 150,
         predicted: Some(0.1),
-        explored: at % 20 == 0,
+        explored: at.is_multiple_of(20),
         order: (0, 0, at as u64),
     }
 }
 
-/// Well-mixed bits of a row and a column (SplitMix64).
+/// Well-mixed bits of a row and a column (`SplitMix64`).
 fn hash(at: usize, column: usize) -> u64 {
     let mut z = (at as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add((column as u64).wrapping_mul(0xD1B5_4A32_D192_ED03));
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -119,7 +119,7 @@ fn changed_rules_reach_stored_leads_through_the_daemon_too() {
     root.wait_idle();
     let done = root.run(&["rescore", "--json"]).exits(0).json();
     assert_eq!(done["restaged"], 40, "{done}");
-    drop(daemon.stop());
+    assert_eq!(daemon.stop().0, Some(0));
     for lead in root.leads() {
         assert_ne!(lead["versions"]["rules"], rules);
         assert_eq!(lead["stages"]["lead_score"]["contributions"]["value"]["weight"], json!(70.0), "{lead}");

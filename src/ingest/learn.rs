@@ -91,7 +91,7 @@ impl Teacher {
             history.predict(behind, waiting.job, &learned);
             behind = waiting.job;
             let taught = match &waiting.pin {
-                Some(pin) => lesson::decide(&state, &learned, models.iter().find(|model| model.id == *pin).cloned()),
+                Some(pin) => lesson::decide(&state, &learned, models.iter().find(|model| model.id == *pin)),
                 None => {
                     lesson::teach(&state, &learned, &history.as_of(waiting.job, waiting.at_ms, self.config.model.mature_share), &course)
                 }

@@ -25,6 +25,7 @@ use uuid::Uuid;
 use self::chronicle::{Chronicle, Deed, Past, Told};
 use self::originals::{Originals, is_of_length};
 use super::delivery::{self, Moves};
+use super::undo::rules_then;
 use super::{DEFAULT_SOURCE, Fatal, Ingest, Job, Outcome, Reread, Wait, fate_name};
 use crate::beneath::OpenFolder;
 use crate::clock;
@@ -432,7 +433,7 @@ impl<'b> Builder<'b> {
     fn undo_again(&mut self, job_id: Uuid, at_ms: i64) -> Result<(), Fatal> {
         let store = &self.ingest.store;
         let group = store.begin()?;
-        let Err(why) = group.undo(job_id, &self.base.root, at_ms)? else { return Ok(group.commit()?) };
+        let Err(why) = group.undo(job_id, &rules_then(&self.base.root), at_ms)? else { return Ok(group.commit()?) };
         drop(group);
         // What was not rebuilt need not go: then only the mark is missing.
         let group = store.begin()?;

@@ -5,12 +5,15 @@
 //! would go has the same done, and dropped before the commit.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Fatal, Ingest, archived_place};
 use crate::clock;
+use crate::config::Config;
+use crate::engine::rules::Rules;
 use crate::journal::report::Fate;
 use crate::journal::{Action, Report};
 use crate::render::words::counted;
@@ -157,7 +160,7 @@ fn undo_in(group: &Group<'_>, root: &Path, job: &PastJob, is_dry: bool) -> Resul
         return Ok(told);
     }
     let at_ms = clock::now_ms();
-    match group.undo(job.job_id, root, at_ms)? {
+    match group.undo(job.job_id, &rules_then(root), at_ms)? {
         Err(why) => told.reason = Some(why),
         Ok(figures) => {
             told.figures = figures;
@@ -166,6 +169,11 @@ fn undo_in(group: &Group<'_>, root: &Path, job: &PastJob, is_dry: bool) -> Resul
         }
     }
     Ok(told)
+}
+
+/// Reads the rules of a source from settings that were kept.
+pub(super) fn rules_then(root: &Path) -> impl Fn(&str, &str) -> Option<Arc<Rules>> {
+    |settings, source| Some(Config::read_back(root, settings).ok()?.rules_for(Some(source)))
 }
 
 /// Why a job left nothing that counts.

@@ -23,6 +23,7 @@ pub type Text = u32;
 
 /// One lead as it arrived, with its first accepted row.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::struct_excessive_bools)] // four independent facts
 pub struct Arrival {
     /// Job of the first accepted row: its place in the order of commits.
     pub job: i64,
@@ -419,6 +420,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::type_complexity)] // a table of cases
     fn what_counts_as_converted_lost_and_open() {
         use Verdict::{Lost, Open, Won};
         let cases: [(&str, Vec<Reported>, bool, i64, i64, (Option<bool>, bool)); 11] = [

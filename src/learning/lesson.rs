@@ -181,8 +181,8 @@ pub fn examples<'v>(view: &View<'v>, resolved: &[(Seen<'v>, bool)], columns: &[S
 
 /// What follows when people pin a model, or none (`pin` empty). A pinned model that is gone pins nothing.
 #[must_use]
-pub fn decide(before: &State, learned: &Learned, pinned: Option<Arc<Model>>) -> Taught {
-    let taught = match &pinned {
+pub fn decide(before: &State, learned: &Learned, pinned: Option<&Arc<Model>>) -> Taught {
+    let taught = match pinned {
         Some(model) => model::pin(&before.model, model),
         None => model::release(&before.model, learned.model.as_ref()),
     };

@@ -8,6 +8,7 @@ use super::{Group, Result, Store};
 use crate::engine::decimal::Decimal;
 use crate::engine::rules::{Experiment, Rules};
 use crate::engine::stages::ab_test::Arm;
+use crate::learning::history::ExperimentVersion;
 use crate::learning::trials::{ArmCounts, ExperimentCounts, VersionCounts};
 
 /// The stored version of one configured experiment.
@@ -71,11 +72,14 @@ impl Store {
         Ok(())
     }
 
-    /// Every version of every experiment: its row, name, version, and variants with their shares of the weights.
-    pub(super) fn all_experiments(&self) -> Result<Vec<(u32, String, u32, Vec<(String, f64)>)>> {
+    /// Every version of every experiment, with its row.
+    pub(super) fn all_experiments(&self) -> Result<Vec<(u32, ExperimentVersion)>> {
         self.run(|connection| {
             let mut statement = connection.prepare("SELECT id, name, version, variants FROM experiments ORDER BY id")?;
-            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, shares(&row.get::<_, String>(3)?))))?;
+            let rows = statement.query_map([], |row| {
+                let arms = shares(&row.get::<_, String>(3)?);
+                Ok((row.get(0)?, ExperimentVersion { id: row.get(1)?, version: row.get(2)?, arms }))
+            })?;
             rows.collect()
         })
     }
@@ -87,7 +91,7 @@ impl Store {
     pub fn exposures(&self) -> Result<Vec<ExperimentCounts>> {
         let _moment = self.snapshot()?;
         let mut counts: Vec<ExperimentCounts> = Vec::new();
-        for (row, id, version, variants) in self.all_experiments()? {
+        for (row, ExperimentVersion { id, version, arms: variants }) in self.all_experiments()? {
             let leads: HashMap<u32, u64> = self.run(|connection| {
                 let mut statement = connection.prepare_cached("SELECT variant, leads FROM exposures WHERE experiment = ?1")?;
                 statement.query_map([row], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?.collect()

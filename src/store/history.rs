@@ -15,7 +15,7 @@ use crate::engine::lead::Lead;
 use crate::engine::outcomes::Verdict;
 use crate::engine::rules::Rules;
 use crate::engine::stages::lead_score::is_explored;
-use crate::learning::history::{Arrival, ExperimentVersion, GivenArm, History, Reported, Silent};
+use crate::learning::history::{Arrival, GivenArm, History, Reported, Silent};
 
 /// Milliseconds of a day.
 const DAY_MS: i64 = 86_400_000;
@@ -75,7 +75,9 @@ impl Store {
             }
             let silent = Silent { job: first_job, source: history.text(source), horizon_ms, arm: None };
             history.count(silent, 1);
-            arms.into_iter().for_each(|arm| history.count(Silent { arm: Some(arm), ..silent }, 1));
+            for arm in arms {
+                history.count(Silent { arm: Some(arm), ..silent }, 1);
+            }
             Ok(())
         })?;
         drop(moment);
@@ -100,9 +102,9 @@ impl Store {
     /// Every version of every experiment into the history; the place of each by its row.
     fn experiment_versions(&self, history: &mut History) -> Result<HashMap<u32, u32>> {
         let mut places = HashMap::new();
-        for (row, id, version, arms) in self.all_experiments()? {
+        for (row, version) in self.all_experiments()? {
             places.insert(row, u32::try_from(history.experiments.len()).unwrap_or(u32::MAX));
-            history.experiments.push(ExperimentVersion { id, version, arms });
+            history.experiments.push(version);
         }
         Ok(places)
     }
@@ -264,7 +266,7 @@ mod tests {
             ));
         }
         sql("INSERT INTO layouts VALUES (1, '[\"Lot\"]');
-             INSERT INTO experiments VALUES (7, 'greeting', 1, '{\"salt\":\"s\",\"variants\":[[\"a\",\"1\"],[\"b\",\"3\"]]}');
+             INSERT INTO experiments (id, name, version, variants) VALUES (7, 'greeting', 1, '{\"salt\":\"s\",\"variants\":[[\"a\",\"1\"],[\"b\",\"3\"]]}');
              INSERT INTO history (lead, job, row, email, layout, value, scale) VALUES (1, 1, 4, 'ann@b.co', 1, 100, 0), (1, 3, 1, 'ann@b.co', 1, 999, 0)");
         let leads = [(1, "ann@b.co", 3, 1, 2, "NULL"), (2, "ben@b.co", 1, 2, 1, "'zillow'"), (3, "cem@b.co", 2, 1, 1, "NULL")];
         for (id, email, job, row, accepted, source) in leads {

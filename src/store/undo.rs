@@ -9,7 +9,6 @@
 //! Deliberately kept: the job's row with its report, the archived original, and how later files were read.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, params};
@@ -17,7 +16,6 @@ use uuid::Uuid;
 
 use super::leads::{LeadRow, RowValues, new_arms};
 use super::{Group, Result, Store, experiments};
-use crate::config::Config;
 use crate::engine::decimal::Decimal;
 use crate::engine::email;
 use crate::engine::lead::{StageMark, lead_id_of};
@@ -25,6 +23,9 @@ use crate::engine::learned::Learned;
 use crate::engine::phone;
 use crate::engine::rules::Rules;
 use crate::engine::stages::{self, ab_test::Arm};
+
+/// Reads settings that were kept: the rules of a source under them, as far as this program still knows how.
+pub type RulesOf<'r> = dyn Fn(&str, &str) -> Option<Arc<Rules>> + 'r;
 
 /// What a job's going comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -97,10 +98,10 @@ impl Group<'_> {
     ///
     /// # Errors
     /// [`StoreError`](super::StoreError).
-    pub fn undo(&self, job: Uuid, root: &Path, at_ms: i64) -> Result<std::result::Result<Undone, Inexact>> {
+    pub fn undo(&self, job: Uuid, rules_of: &RulesOf<'_>, at_ms: i64) -> Result<std::result::Result<Undone, Inexact>> {
         let about = self.store.about(job)?;
         let Some(about) = about else { return Ok(Err("it is not known".to_owned())) };
-        let mut taking = Taking::of(self, about.seq, root);
+        let mut taking = Taking::of(self, about.seq, rules_of);
         if let Some(why) = taking.reason_not_to(&about)? {
             return Ok(Err(why));
         }
@@ -177,7 +178,7 @@ struct Taking<'g> {
     group: &'g Group<'g>,
     store: &'g Store,
     seq: i64,
-    root: PathBuf,
+    rules_of: &'g RulesOf<'g>,
     undone: Undone,
     /// Arms that leads have more or less than before.
     exposures: HashMap<(u32, u32), i64>,
@@ -192,12 +193,12 @@ struct Taking<'g> {
 }
 
 impl<'g> Taking<'g> {
-    fn of(group: &'g Group<'g>, seq: i64, root: &Path) -> Self {
+    fn of(group: &'g Group<'g>, seq: i64, rules_of: &'g RulesOf<'g>) -> Self {
         Self {
             group,
             store: group.store,
             seq,
-            root: root.to_owned(),
+            rules_of,
             undone: Undone::default(),
             exposures: HashMap::new(),
             lessons_due: BTreeSet::new(),
@@ -493,8 +494,8 @@ impl<'g> Taking<'g> {
         }
         let key = (rules.to_owned(), source.to_owned());
         if !self.rules.contains_key(&key) {
-            let kept = self.store.rules_settings(rules)?.and_then(|settings| Config::read_back(&self.root, &settings).ok());
-            let Some(found) = kept.map(|config| config.rules_for(Some(source))).filter(|found| found.version == rules) else {
+            let kept = self.store.rules_settings(rules)?.and_then(|settings| (self.rules_of)(&settings, source));
+            let Some(found) = kept.filter(|found| found.version == rules) else {
                 return Ok(Err(format!("the rules {rules} under which leads of it were taken in can no longer be read")));
             };
             self.rules.insert(key.clone(), found);
