@@ -23,7 +23,7 @@ mod stream;
 mod tally;
 pub mod undo;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{self, BufWriter, Write};
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
@@ -211,6 +211,8 @@ pub struct Ingest {
     learned: Arc<Learned>,
     /// Another one after everything that makes lessons void that are being worked out.
     generation: Uuid,
+    /// Experiments whose leads were found not to be shared out as their weights say: told once.
+    mismatched: BTreeSet<String>,
     rules: HashMap<String, Arc<Rules>>,
     progress: Arc<Progress>,
     stop: Arc<AtomicBool>,
@@ -304,6 +306,7 @@ impl Ingest {
             journals,
             learned: Arc::default(),
             generation: Uuid::now_v7(),
+            mismatched: BTreeSet::new(),
             rules: HashMap::new(),
             progress,
             stop,
@@ -312,6 +315,7 @@ impl Ingest {
         ingest.tell_if_behind()?;
         ingest.prepare()?;
         ingest.recall_learned()?;
+        ingest.mismatched = ingest.mismatches()?.into_iter().map(|(experiment, _)| experiment).collect();
         let recovered = ingest.recover(start)?;
         ingest.audit_start(start, &recovered)?;
         ingest.recall()?;
@@ -446,6 +450,7 @@ impl Ingest {
         group.commit()?;
         self.publish()?;
         self.deliver(&committed)?;
+        self.tell_mismatches()?;
         self.store.checkpoint(CHECKPOINT_BYTES)?;
         ended.extend(committed.into_iter().map(|delivery| Ended::Done(Box::new(delivery.report))));
         Ok(ended)

@@ -114,6 +114,25 @@ fn the_daemon_learns_beside_and_takes_up_a_lesson_that_a_kill_left() {
 }
 
 #[test]
+fn leads_that_do_not_fall_as_the_weights_say_are_told_before_any_outcome() {
+    let all = Root::with_config(CONFIG);
+    take(&all, "all.csv", &leads(0, 400));
+    let rows: Vec<String> = all
+        .leads()
+        .iter()
+        .filter(|lead| lead["stages"]["ab_test"].to_string().contains("\"a\""))
+        .map(|lead| format!("Person,{},5\n", lead["email"].as_str().expect("an address")))
+        .collect();
+    let root = Root::with_config(CONFIG);
+    for (file, half) in rows.chunks(rows.len() / 2).enumerate() {
+        take(&root, &format!("one-sided-{file}.csv"), &format!("name,email,value\n{}", half.concat()));
+    }
+    let mismatches = root.alert_codes().into_iter().filter(|code| code == "experiment_mismatch").count();
+    assert_eq!(mismatches, 1, "told once");
+    assert!(!all.alert_codes().contains(&"experiment_mismatch".to_owned()));
+}
+
+#[test]
 fn what_cannot_be_told_yet_is_said_so() {
     let root = Root::new();
     take(&root, "winners.csv", "name,email,value,converted\nAnn,ann@example.com,5,yes\nBen,ben@example.com,6,yes\n");

@@ -518,12 +518,12 @@ impl World {
         }
     }
 
-    /// Whether every original that was removed has a twin in the archive, from which it was rebuilt.
+    /// Whether every original that was removed has a twin in the archive, from which it was rebuilt: another original, or the
+    /// rejects file that came back as it was.
     fn has_copies(&self) -> bool {
-        let jobs = &self.model.jobs;
-        jobs.iter()
-            .filter(|job| job.is_removed && job.rows[0] > 0)
-            .all(|job| jobs.iter().any(|twin| !twin.is_removed && twin.content == job.content))
+        let archive = ["processed", "failed"].map(|folder| files_below(&self.path(folder))).concat();
+        let there: Vec<Vec<u8>> = archive.iter().filter_map(|path| fs::read(path).ok()).collect();
+        self.model.jobs.iter().filter(|job| job.is_removed && job.rows[0] > 0).all(|job| there.contains(&job.content))
     }
 }
 

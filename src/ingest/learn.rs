@@ -26,6 +26,7 @@ use crate::engine::rules::{Rules, cell_of};
 use crate::journal::{Action, Alert, Journal};
 use crate::learning::lesson::{self, Course, State, Taught, Told};
 use crate::learning::model::{self, ModelState};
+use crate::learning::trials;
 use crate::store::history::Wishes;
 use crate::store::lessons::Lesson;
 use crate::store::{Group, Store, StoreError, open_to_read};
@@ -238,7 +239,7 @@ impl Ingest {
         let at = clock::rfc3339(clock::now_ms());
         let group = self.store.begin()?;
         group.finish_lesson(&lesson, &state, &taught.learned, taught.shadow.as_deref())?;
-        for told in &taught.told {
+        for told in taught.told.iter().filter(|told| !self.is_told_already(told)) {
             self.tell_lesson(&group, &at, told, taught.learned.version)?;
         }
         group.commit()?;
@@ -246,6 +247,33 @@ impl Ingest {
         tracing::info!(lesson = lesson.job, version = taught.learned.version, news = taught.told.len(), "learned");
         self.learned = Arc::new(taught.learned);
         Ok(true)
+    }
+
+    /// Experiments whose leads do not fall to the variants as the weights say, with the evidence for it.
+    pub(super) fn mismatches(&self) -> Result<Vec<(String, f64)>, Fatal> {
+        if self.rules.values().all(|rules| rules.experiments.is_empty()) {
+            return Ok(Vec::new());
+        }
+        let judged = self.store.exposures()?.into_iter().map(|counts| trials::judge(&counts, 1));
+        let found = judged.filter(|trial| trial.mismatch_assigned >= trials::MISMATCH_FROM);
+        Ok(found.map(|trial| (trial.id, trial.mismatch_assigned)).collect())
+    }
+
+    /// Tells of an experiment whose leads have just stopped falling as its weights say: that shows before any outcome does.
+    pub(super) fn tell_mismatches(&mut self) -> Result<(), Fatal> {
+        let found = self.mismatches()?;
+        let new: Vec<Told> = found
+            .into_iter()
+            .filter(|(experiment, _)| self.mismatched.insert(experiment.clone()))
+            .map(|(experiment, e_value)| Told::Mismatch { experiment, e_value })
+            .collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let (group, at) = (self.store.begin()?, clock::rfc3339(clock::now_ms()));
+        new.iter().try_for_each(|told| self.tell_lesson(&group, &at, told, self.learned.version))?;
+        group.commit()?;
+        self.publish()
     }
 
     /// Pins a model that was active before, or none (`id` empty): from then on it is what the stages use, whatever later
@@ -284,6 +312,11 @@ impl Ingest {
         let last = self.store.last_lesson()?;
         self.learned = Arc::new(last.map_or(Ok(Learned::none()), |lesson| snapshot(&self.store, &lesson))?);
         Ok(())
+    }
+
+    /// A mismatch that showed in the assignments is told already.
+    fn is_told_already(&self, told: &Told) -> bool {
+        matches!(told, Told::Mismatch { experiment, .. } if self.mismatched.contains(experiment))
     }
 
     /// Something that a lesson found out: an alert with its figures, and for every step also an audit entry.

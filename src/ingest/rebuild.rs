@@ -12,7 +12,7 @@
 mod chronicle;
 mod originals;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -285,6 +285,7 @@ impl<'b> Builder<'b> {
             spool,
             learned: Arc::default(),
             generation: Uuid::now_v7(),
+            mismatched: BTreeSet::new(),
             rules: HashMap::new(),
             progress: Arc::new(Progress::default()),
             stop: Arc::new(AtomicBool::new(false)),

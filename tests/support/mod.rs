@@ -401,7 +401,7 @@ pub fn tree(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).into_iter().flatten().filter_map(Result::ok) {
             let path = entry.path();
-            let metadata = path.symlink_metadata().expect("metadata");
+            let Ok(metadata) = path.symlink_metadata() else { continue }; // it went away meanwhile
             if metadata.is_dir() {
                 folders.push(path);
             } else if metadata.is_file() {

@@ -163,6 +163,14 @@ const TABLES: &[(&str, &str)] = &[
         "source_layouts",
         "SELECT source, (SELECT j.source FROM jobs j WHERE j.job_id = s.job_id), columns, fields, delimiter, encoding, header_row FROM source_layouts s ORDER BY source",
     ),
+    (
+        "outcomes",
+        "SELECT hex(person), (SELECT file FROM jobs WHERE seq = o.job), row, verdict, at_ms, revenue, cost, script, variant, channel, waiting FROM outcomes o ORDER BY 1, 2, 3",
+    ),
+    ("lessons", "SELECT (SELECT file FROM jobs WHERE seq = l.job), turn, pin, version FROM lessons l ORDER BY 1, 2"),
+    ("learned", "SELECT version, content, model FROM learned ORDER BY version"),
+    ("models", "SELECT id, content FROM models ORDER BY id"),
+    ("stagings", "SELECT rules, learned FROM stagings ORDER BY 1, 2"),
     ("faults", "PRAGMA quick_check"),
 ];
 
