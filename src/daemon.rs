@@ -526,79 +526,42 @@ impl<'d> Daemon<'d> {
 
     /// Does for a command what only the writer may do.
     fn answer(&mut self, request: &Value) -> Value {
-        let done = match request["command"].as_str() {
-            Some("replay") if self.config.mode.is_dry_run() => {
-                Err("the daemon makes a dry run and stores nothing: restart it without".to_owned())
-            }
-            Some("replay") => {
-                let asked = request["rules"].as_str().unwrap_or_default();
-                match replay(&mut self.ingest, request["job"].as_str().unwrap_or_default(), Some(asked)) {
-                    Ok(replayed) => replayed,
-                    Err(fatal) => {
-                        let told = fatal.to_string();
-                        self.fatal = Some(fatal);
-                        Err(told)
-                    }
-                }
-            }
-            Some("pin_model") => match self.ingest.pin_model(request["model"].as_str().unwrap_or_default()) {
-                Ok(pinned) => return pinned.map_or_else(|why| json!({ "ok": false, "error": why }), |()| json!({ "ok": true })),
-                Err(fatal) => {
-                    let told = fatal.to_string();
-                    self.fatal = Some(fatal);
-                    Err(told)
-                }
-            },
-            Some("undo") => match self.undo(request) {
-                Ok(undone) => {
-                    return undone.map_or_else(|why| json!({ "ok": false, "error": why }), |told| json!({ "ok": true, "undo": told }));
-                }
-                Err(fatal) => {
-                    let told = fatal.to_string();
-                    self.fatal = Some(fatal);
-                    Err(told)
-                }
-            },
-            Some("rescore") => return self.rescore(request),
-            other => Err(format!("unknown command {}", other.unwrap_or("(none)"))),
-        };
-        match done {
-            Ok(report) => {
-                self.progress.end(&report);
-                json!({ "ok": true, "report": report })
-            }
-            Err(why) => json!({ "ok": false, "error": why }),
-        }
-    }
-
-    /// Takes a job out for whoever asked. Inside, a sentence for them.
-    fn undo(&mut self, request: &Value) -> Result<Result<Value, String>, Fatal> {
-        let is_dry = request["dry_run"] == true;
-        if self.config.mode.is_dry_run() && !is_dry {
-            return Ok(Err("the daemon makes a dry run and changes nothing: restart it without".to_owned()));
-        }
-        let asked = request["job"].as_str().unwrap_or_default();
-        let Some(job) = self.ingest.store().find_job(asked)? else { return Ok(Err(format!("no job or file '{asked}' is known"))) };
-        Ok(Ok(self.ingest.undo(&job, is_dry)?.to_json()))
-    }
-
-    /// Brings stored leads up to date, as a command asks for it.
-    fn rescore(&mut self, request: &Value) -> Value {
-        let refused = |why: &str| json!({ "ok": false, "error": why });
-        if self.config.mode.is_dry_run() {
-            return refused("the daemon makes a dry run and stores nothing: restart it without");
-        }
-        if request["rules"] != json!(self.ingest.rules_for(None).version) {
-            return refused("the daemon works with other rules than valhalla.toml has now: restart it, then rescore");
-        }
-        match self.ingest.rescore(request["since_ms"].as_i64(), |_, _| ()) {
-            Ok(Some(rescored)) => json!({ "ok": true, "rescored": figures(&rescored) }),
-            Ok(None) => refused("the daemon is stopping, and nothing was changed"),
+        match self.write_for(request) {
+            Ok(Ok(done)) => json!({ "ok": true, "done": done }),
+            Ok(Err(why)) => json!({ "ok": false, "error": why }),
             Err(fatal) => {
-                let told = fatal.to_string();
+                let why = fatal.to_string();
                 self.fatal = Some(fatal);
-                refused(&told)
+                json!({ "ok": false, "error": why })
             }
+        }
+    }
+
+    /// What came of a request; inside, a sentence for whoever asked.
+    fn write_for(&mut self, request: &Value) -> Result<Result<Value, String>, Fatal> {
+        let text = |key: &str| request[key].as_str().unwrap_or_default();
+        let only_looks = request["dry_run"] == true;
+        if self.config.mode.is_dry_run() && !only_looks {
+            return Ok(Err("the daemon makes a dry run and stores nothing: restart it without".to_owned()));
+        }
+        match text("command") {
+            "replay" => Ok(replay(&mut self.ingest, text("job"), Some(text("rules")))?.map(|report| {
+                self.progress.end(&report);
+                json!(report)
+            })),
+            "undo" => match self.ingest.store().find_job(text("job"))? {
+                Some(job) => Ok(Ok(self.ingest.undo(&job, only_looks)?.to_json())),
+                None => Ok(Err(format!("no job or file '{}' is known", text("job")))),
+            },
+            "rescore" if text("rules") != self.ingest.rules_for(None).version => {
+                Ok(Err("the daemon works with other rules than valhalla.toml has now: restart it, then rescore".to_owned()))
+            }
+            "rescore" => {
+                let rescored = self.ingest.rescore(request["since_ms"].as_i64(), |_, _| ())?;
+                Ok(rescored.map(|rescored| figures(&rescored)).ok_or_else(|| "the daemon is stopping, and nothing was changed".to_owned()))
+            }
+            "pin_model" => Ok(self.ingest.pin_model(text("model"))?.map(|()| Value::Null)),
+            other => Ok(Err(format!("unknown command '{other}'"))),
         }
     }
 

@@ -447,10 +447,11 @@ impl Ingest {
         }
         let claims: Vec<&Claim> = committed.iter().map(|delivery| &delivery.claim).collect();
         self.spool.sync_claims(&claims).map_err(|source| Fatal::Machine { what: "making claimed files durable".to_owned(), source })?;
+        let mismatched = self.tell_mismatches(&group)?;
         group.commit()?;
+        self.mismatched.extend(mismatched);
         self.publish()?;
         self.deliver(&committed)?;
-        self.tell_mismatches()?;
         self.store.checkpoint(CHECKPOINT_BYTES)?;
         ended.extend(committed.into_iter().map(|delivery| Ended::Done(Box::new(delivery.report))));
         Ok(ended)
@@ -735,9 +736,8 @@ impl Ingest {
             alert.job_id = Some(report.job_id.clone());
             alert.file = Some(report.file.clone());
             (alert.severity, alert.metric, alert.threshold) = (raised.severity, raised.metric, raised.threshold);
-            self.progress.count_alert(alert.severity);
             report.alerts.push(alert.id.clone());
-            group.post(Journal::Alerts, self.rotate_bytes(), |_, _| alert.to_line())?;
+            self.post_alert(group, &alert)?;
         }
         let line = report.to_line();
         group.post(Journal::Reports, self.rotate_bytes(), |_, _| line.clone())?;
@@ -840,8 +840,7 @@ impl Ingest {
     /// The rules of a source, by its folder's name.
     #[must_use]
     pub fn rules_for(&self, source: Option<&str>) -> Arc<Rules> {
-        let own = source.and_then(|name| self.rules.get(&*cells::standard_source(name)));
-        Arc::clone(own.unwrap_or_else(|| &self.rules[EVERY_OTHER]))
+        rules_of(&self.rules, source)
     }
 
     /// Opens a drop through the folder in which it lies, because others may write there; a path that somebody named is
@@ -911,6 +910,12 @@ const DEFAULT_SOURCE: &str = "csv";
 
 /// Key of the rules for sources without rules of their own; no folder can have this name.
 const EVERY_OTHER: &str = "";
+
+/// The rules of a source, by its folder's name; those of every other source where it has none of its own.
+fn rules_of(rules: &HashMap<String, Arc<Rules>>, source: Option<&str>) -> Arc<Rules> {
+    let own = source.and_then(|name| rules.get(&*cells::standard_source(name)));
+    Arc::clone(own.unwrap_or_else(|| &rules[EVERY_OTHER]))
+}
 
 /// A job from its first moment on: what its report and its record say whatever becomes of it.
 #[derive(Debug, Clone)]

@@ -7,13 +7,11 @@ use std::io::{self, IsTerminal};
 use clap::Args;
 use serde_json::json;
 
-use super::{Exit, Global, Outcome, Trouble, print_json};
+use super::{Exit, Global, Outcome, print_json};
 use crate::engine::rules::Experiment;
-use crate::learning::lesson::State;
 use crate::learning::trials::{ArmCounts, ExperimentCounts, Trial, VersionCounts, assess};
 use crate::render::experiments::experiments_page;
 use crate::render::words::page_shown;
-use crate::store::Store;
 
 /// What the variants of every experiment have come to.
 #[derive(Debug, Args)]
@@ -27,8 +25,9 @@ impl Experiments {
     pub(super) fn run(&self, global: &Global) -> Outcome {
         let config = global.load()?;
         let store = global.open_store(&config)?;
+        let _moment = store.snapshot()?;
         let rules = config.rules_for(None);
-        let state = last_state(&store)?.unwrap_or_default();
+        let state = store.learning_state()?.unwrap_or_default();
         let counts = merged(store.exposures()?, &state.trials, &rules.experiments);
         let trials: Vec<Trial> = counts.iter().map(|counts| assess(counts, rules.outcome.min_trials)).collect();
         let is_waiting = store.next_lesson()?.is_some();
@@ -42,14 +41,6 @@ impl Experiments {
         print!("{}", page_shown(&experiments_page(&trials, config.model.coverage_min, terminal_width())));
         Ok(Exit::Done)
     }
-}
-
-/// The state that the last lesson left.
-pub(super) fn last_state(store: &Store) -> Result<Option<State>, Trouble> {
-    Ok(match store.last_lesson()? {
-        Some(lesson) => store.lesson_state(&lesson)?,
-        None => None,
-    })
 }
 
 /// Columns of the terminal that stdout is; none where it is a file or a pipe.

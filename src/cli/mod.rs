@@ -19,6 +19,7 @@ mod run;
 mod scripts;
 mod status;
 mod undo;
+mod writing;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};

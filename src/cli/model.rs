@@ -4,22 +4,18 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::writing::as_writer;
 use super::{Exit, Global, Outcome, Trouble, print_json};
-use crate::config::{Config, LogLevel};
-use crate::daemon;
+use crate::config::Config;
 use crate::engine::features::Recipe;
 use crate::inbox::display_name;
-use crate::ingest::{Ingest, Start, Teacher};
+use crate::ingest::Teacher;
 use crate::learning::lesson::State;
 use crate::learning::model::{feature_names, row};
-use crate::lock::LockError;
-use crate::logging;
-use crate::progress::Progress;
 use crate::render::model::{model_json, model_page};
 use crate::render::words::{counted, page_shown};
 use crate::store::Store;
@@ -158,31 +154,16 @@ fn rollback_to(state: &State, typed: Option<&str>) -> Result<String, Trouble> {
     }
 }
 
-/// Pins a model, or none: by ourselves, or through the daemon that holds the lock.
+/// Pins a model, or none.
 fn pin(global: &Global, config: &Arc<Config>, id: &str) -> Result<(), Trouble> {
     if config.mode.is_dry_run() {
         return Err(Trouble::usage("a dry run stores nothing: leave --dry-run out"));
     }
-    match daemon::take_lock(&config.root) {
-        Ok(lock) => {
-            let _log = logging::start(global.console_level(LogLevel::Warn), Some((&config.folders.logs, &config.log)))?;
-            let stop = Arc::new(AtomicBool::new(false));
-            let (mut writer, recovered) = Ingest::open(Arc::clone(config), Arc::new(Progress::default()), stop, "cli", Start::of(&lock))?;
-            for job in recovered.again.into_iter().chain(recovered.doubtful) {
-                writer.run(&[job])?;
-            }
-            writer.learn()?;
-            writer.pin_model(id)?.map_err(|why| Trouble { exit: Exit::Failed, text: why })?;
-            writer.learn()?;
-            Ok(writer.close()?)
-        }
-        Err(LockError::Held { .. }) => {
-            let reply = daemon::ask(&config.root, &json!({ "command": "pin_model", "model": id }))?;
-            let why = || reply["error"].as_str().unwrap_or("the daemon did not answer").to_owned();
-            if reply["ok"] == true { Ok(()) } else { Err(Trouble::environment(why())) }
-        }
-        Err(error) => Err(error.into()),
-    }
+    let done = as_writer(global, config, &json!({ "command": "pin_model", "model": id }), |writer| {
+        writer.pin_model(id)?.map_err(|why| Trouble { exit: Exit::Failed, text: why })?;
+        Ok(Value::Null)
+    });
+    done.map(drop)
 }
 
 fn told(global: &Global, step: &str, id: Option<&str>) -> Outcome {

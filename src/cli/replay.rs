@@ -1,24 +1,21 @@
 //! `valhalla replay JOB`: an archived file under today's rules, with the difference; `--apply` commits it.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::writing::as_writer;
 use super::{Exit, Global, Outcome, Trouble, print_json};
-use crate::config::{Config, LogLevel};
+use crate::config::Config;
 use crate::daemon;
 use crate::engine::chunk::{Context, Parents};
 use crate::engine::file_error::FileError;
 use crate::engine::learned::Learned;
 use crate::engine::plan;
 use crate::inbox::Place;
-use crate::ingest::{Ingest, Start, archived_place, preview};
+use crate::ingest::{archived_place, preview};
 use crate::journal::Report;
-use crate::lock::LockError;
-use crate::logging;
-use crate::progress::Progress;
 use crate::render::console;
 use crate::render::words::shown;
 
@@ -100,31 +97,11 @@ fn look(config: &Arc<Config>, before: &Report, archived: Option<Place>) -> Resul
 
 /// Takes it in again: by ourselves, or through the daemon that holds the lock.
 fn apply(global: &Global, config: &Arc<Config>, before: &Report) -> Result<Value, Trouble> {
-    let report = match daemon::take_lock(&config.root) {
-        Ok(lock) => {
-            let _log = logging::start(global.console_level(LogLevel::Warn), Some((&config.folders.logs, &config.log)))?;
-            let stop = Arc::new(AtomicBool::new(false));
-            let (mut writer, recovered) = Ingest::open(Arc::clone(config), Arc::new(Progress::default()), stop, "cli", Start::of(&lock))?;
-            for job in recovered.again.into_iter().chain(recovered.doubtful) {
-                writer.run(&[job])?;
-            }
-            let report = daemon::replay(&mut writer, &before.job_id, None)?.map_err(Trouble::environment)?;
-            writer.learn()?;
-            writer.close()?;
-            serde_json::to_value(report).map_err(std::io::Error::from)?
-        }
-        Err(LockError::Held { .. }) => {
-            let reply = daemon::ask(
-                &config.root,
-                &json!({ "command": "replay", "job": before.job_id, "rules": config.rules_for(Some(&before.source)).version }),
-            )?;
-            if reply["ok"] != true {
-                return Err(Trouble::environment(reply["error"].as_str().unwrap_or("the daemon did not answer").to_owned()));
-            }
-            reply["report"].clone()
-        }
-        Err(error) => return Err(error.into()),
-    };
+    let request = json!({ "command": "replay", "job": before.job_id, "rules": config.rules_for(Some(&before.source)).version });
+    let report = as_writer(global, config, &request, |writer| {
+        let report = daemon::replay(writer, &before.job_id, None)?.map_err(Trouble::environment)?;
+        Ok(serde_json::to_value(report).map_err(std::io::Error::from)?)
+    })?;
     let rejected = report["rows"]["rejected"].as_u64().unwrap_or(0);
     let total = report["rows"]["total"].as_u64().unwrap_or(0);
     Ok(

@@ -1,21 +1,16 @@
 //! `valhalla rescore`: stored leads brought up to the rules in force and to what is known now.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
+use super::writing::as_writer;
 use super::{Exit, Global, Outcome, Trouble, print_json};
 use crate::clock;
-use crate::config::{Config, LogLevel};
-use crate::daemon;
+use crate::config::Config;
 use crate::ingest::rescore::{figures, preview};
-use crate::ingest::{Ingest, Start};
-use crate::lock::LockError;
-use crate::logging;
-use crate::progress::Progress;
 use crate::render::words::{counted, thousands};
 
 /// Stored leads brought up to the rules in force and to what is known now.
@@ -58,34 +53,14 @@ impl Rescore {
     }
 }
 
-/// Does it: by ourselves, or through the daemon that holds the lock.
 fn apply(global: &Global, config: &Arc<Config>, since_ms: Option<i64>) -> Result<Value, Trouble> {
-    match daemon::take_lock(&config.root) {
-        Ok(lock) => {
-            let _log = logging::start(global.console_level(LogLevel::Warn), Some((&config.folders.logs, &config.log)))?;
-            let stop = Arc::new(AtomicBool::new(false));
-            let (mut writer, recovered) = Ingest::open(Arc::clone(config), Arc::new(Progress::default()), stop, "cli", Start::of(&lock))?;
-            for job in recovered.again.into_iter().chain(recovered.doubtful) {
-                writer.run(&[job])?;
-            }
-            writer.learn()?; // what waits is part of what is known now
-            let bar = bar(global);
-            let rescored = writer.rescore(since_ms, |done, of| show(&bar, done, of));
-            bar.finish_and_clear();
-            let rescored = rescored?.unwrap_or_default();
-            writer.close()?;
-            Ok(figures(&rescored))
-        }
-        Err(LockError::Held { .. }) => {
-            let rules = config.rules_for(None).version.clone();
-            let reply = daemon::ask(&config.root, &json!({ "command": "rescore", "since_ms": since_ms, "rules": rules }))?;
-            if reply["ok"] != true {
-                return Err(Trouble::environment(reply["error"].as_str().unwrap_or("the daemon did not answer").to_owned()));
-            }
-            Ok(reply["rescored"].clone())
-        }
-        Err(error) => Err(error.into()),
-    }
+    let request = json!({ "command": "rescore", "since_ms": since_ms, "rules": config.rules_for(None).version });
+    as_writer(global, config, &request, |writer| {
+        let bar = bar(global);
+        let rescored = writer.rescore(since_ms, |done, of| show(&bar, done, of));
+        bar.finish_and_clear();
+        Ok(figures(&rescored?.unwrap_or_default()))
+    })
 }
 
 fn tell(global: &Global, found: &Value, is_dry: bool) -> Result<(), Trouble> {

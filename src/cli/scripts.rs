@@ -3,7 +3,6 @@
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::experiments::last_state;
 use super::{Exit, Global, Outcome, print_json};
 use crate::engine::learned::ScriptStanding;
 use crate::learning::scripts::{begin, why_no_score};
@@ -23,7 +22,7 @@ impl Scripts {
         let config = global.load()?;
         let store = global.open_store(&config)?;
         let rules = config.rules_for(None);
-        let state = last_state(&store)?.unwrap_or_default();
+        let state = store.learning_state()?.unwrap_or_default();
         let version = store.last_lesson()?.and_then(|lesson| lesson.version).unwrap_or_default();
         let learned = store.learned(version)?.unwrap_or_default();
         // One that is set anew begins with the next outcomes; until then it stands where it is put.

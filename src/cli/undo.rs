@@ -1,18 +1,15 @@
 //! `valhalla undo JOB`: a job's effect taken out exactly; by ourselves, or through the daemon that holds the lock.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::writing::as_writer;
 use super::{Exit, Global, Outcome, Trouble, print_json};
-use crate::config::{Config, LogLevel};
+use crate::config::Config;
 use crate::daemon;
-use crate::ingest::{Ingest, Start, undo};
-use crate::lock::LockError;
-use crate::logging;
-use crate::progress::Progress;
+use crate::ingest::undo;
 use crate::render::words::{counted, shown};
 use crate::store::Store;
 use crate::store::read::PastJob;
@@ -53,32 +50,12 @@ impl Undo {
 
 fn undo_it(global: &Global, config: &Arc<Config>, job: &PastJob) -> Result<Value, Trouble> {
     let is_dry = config.mode.is_dry_run();
-    match daemon::take_lock(&config.root) {
-        Ok(_lock) if is_dry => {
-            let store = Store::open(&config.store.path, u32::try_from(config.store.cache_mb).unwrap_or(u32::MAX))?;
-            Ok(undo::look(&store, &config.root, job)?.to_json())
-        }
-        Ok(lock) => {
-            let _log = logging::start(global.console_level(LogLevel::Warn), Some((&config.folders.logs, &config.log)))?;
-            let stop = Arc::new(AtomicBool::new(false));
-            let (mut writer, recovered) = Ingest::open(Arc::clone(config), Arc::new(Progress::default()), stop, "cli", Start::of(&lock))?;
-            for job in recovered.again.into_iter().chain(recovered.doubtful) {
-                writer.run(&[job])?;
-            }
-            let told = writer.undo(job, false)?;
-            writer.learn()?;
-            writer.close()?;
-            Ok(told.to_json())
-        }
-        Err(LockError::Held { .. }) => {
-            let reply = daemon::ask(&config.root, &json!({ "command": "undo", "job": job.job_id.to_string(), "dry_run": is_dry }))?;
-            if reply["ok"] != true {
-                return Err(Trouble::environment(reply["error"].as_str().unwrap_or("the daemon did not answer").to_owned()));
-            }
-            Ok(reply["undo"].clone())
-        }
-        Err(error) => Err(error.into()),
+    let request = json!({ "command": "undo", "job": job.job_id.to_string(), "dry_run": is_dry });
+    if is_dry && let Ok(_lock) = daemon::take_lock(&config.root) {
+        let store = Store::open(&config.store.path, u32::try_from(config.store.cache_mb).unwrap_or(u32::MAX))?;
+        return Ok(undo::look(&store, &config.root, job)?.to_json());
     }
+    as_writer(global, config, &request, |writer| Ok(writer.undo(job, is_dry)?.to_json()))
 }
 
 fn page(told: &Value) -> String {

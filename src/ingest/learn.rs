@@ -13,7 +13,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::news::News;
-use super::{EVERY_OTHER, Fatal, Ingest};
+use super::{EVERY_OTHER, Fatal, Ingest, rules_of};
 use crate::clock;
 use crate::config::Config;
 use crate::engine::cells;
@@ -21,9 +21,9 @@ use crate::engine::features::{Model, Traits};
 use crate::engine::lead::Lead;
 use crate::engine::learned::Learned;
 use crate::engine::outcomes::Part;
-use crate::engine::outcomes::dates::{DateOrder, read_date};
+use crate::engine::outcomes::dates::read_date;
 use crate::engine::rules::{Rules, cell_of};
-use crate::journal::{Action, Alert, Journal};
+use crate::journal::{Action, Alert};
 use crate::learning::lesson::{self, Course, State, Taught, Told};
 use crate::learning::model::{self, ModelState};
 use crate::learning::trials;
@@ -150,7 +150,8 @@ impl Teacher {
 
     /// When a lead arrived, where a configured column says it.
     fn arrived_ms(&self, lead: &Lead<'_>) -> Option<i64> {
-        read_date(cell_of(lead, self.config.model.date.as_deref()?), DateOrder::default())
+        let order = self.rules_for(lead.source).outcomes.dates.unwrap_or_default();
+        read_date(cell_of(lead, self.config.model.date.as_deref()?), order)
     }
 
     fn course<'c>(&self, rules: &'c Rules) -> Course<'c> {
@@ -173,8 +174,7 @@ impl Teacher {
     }
 
     fn rules_for(&self, source: &str) -> Arc<Rules> {
-        let own = self.rules.get(&*cells::standard_source(source));
-        Arc::clone(own.unwrap_or_else(|| &self.rules[EVERY_OTHER]))
+        rules_of(&self.rules, Some(source))
     }
 }
 
@@ -213,12 +213,10 @@ impl Ingest {
         while let Some(teacher) = self.teacher()? {
             let store = open_to_read(self.store.path())?;
             teacher.work_out(&store, &AtomicBool::new(false), &mut |worked| {
-                let Worked { lesson, taught, .. } = worked;
-                let state = serde_json::to_string(&taught.state).expect("a state is JSON: its numbers are finite");
                 let group = self.store.begin()?;
-                group.finish_lesson(&lesson, &state, &taught.learned, taught.shadow.as_deref())?;
+                finish(&group, &worked)?;
                 group.commit()?;
-                self.learned = Arc::new(taught.learned);
+                self.learned = Arc::new(worked.taught.learned);
                 Ok(true)
             })?;
         }
@@ -231,14 +229,13 @@ impl Ingest {
     /// # Errors
     /// [`Fatal`].
     pub fn take_lesson(&mut self, worked: Worked) -> Result<bool, Fatal> {
-        let Worked { lesson, taught, generation } = worked;
-        if generation != self.generation || self.store.next_lesson()?.as_ref() != Some(&lesson) {
+        if worked.generation != self.generation || self.store.next_lesson()?.as_ref() != Some(&worked.lesson) {
             return Ok(false);
         }
-        let state = serde_json::to_string(&taught.state).expect("a state is JSON: its numbers are finite");
         let at = clock::rfc3339(clock::now_ms());
         let group = self.store.begin()?;
-        group.finish_lesson(&lesson, &state, &taught.learned, taught.shadow.as_deref())?;
+        finish(&group, &worked)?;
+        let Worked { lesson, taught, .. } = worked;
         for told in taught.told.iter().filter(|told| !self.is_told_already(told)) {
             self.tell_lesson(&group, &at, told, taught.learned.version)?;
         }
@@ -259,21 +256,17 @@ impl Ingest {
         Ok(found.map(|trial| (trial.id, trial.mismatch_assigned)).collect())
     }
 
-    /// Tells of an experiment whose leads have just stopped falling as its weights say: that shows before any outcome does.
-    pub(super) fn tell_mismatches(&mut self) -> Result<(), Fatal> {
-        let found = self.mismatches()?;
-        let new: Vec<Told> = found
-            .into_iter()
-            .filter(|(experiment, _)| self.mismatched.insert(experiment.clone()))
-            .map(|(experiment, e_value)| Told::Mismatch { experiment, e_value })
-            .collect();
-        if new.is_empty() {
-            return Ok(());
+    /// Tells, in the commit that made it so, of experiments whose leads do not fall as the weights say any more: that shows
+    /// before any outcome does. Which they are.
+    pub(super) fn tell_mismatches(&self, group: &Group<'_>) -> Result<Vec<String>, Fatal> {
+        let at = clock::rfc3339(clock::now_ms());
+        let mut new = self.mismatches()?;
+        new.retain(|(experiment, _)| !self.mismatched.contains(experiment));
+        for (experiment, e_value) in &new {
+            let told = Told::Mismatch { experiment: experiment.clone(), e_value: *e_value };
+            self.tell_lesson(group, &at, &told, self.learned.version)?;
         }
-        let (group, at) = (self.store.begin()?, clock::rfc3339(clock::now_ms()));
-        new.iter().try_for_each(|told| self.tell_lesson(&group, &at, told, self.learned.version))?;
-        group.commit()?;
-        self.publish()
+        Ok(new.into_iter().map(|(experiment, _)| experiment).collect())
     }
 
     /// Pins a model that was active before, or none (`id` empty): from then on it is what the stages use, whatever later
@@ -282,9 +275,8 @@ impl Ingest {
     /// # Errors
     /// [`Fatal`].
     pub fn pin_model(&mut self, id: &str) -> Result<Result<(), String>, Fatal> {
-        let is_known = id.is_empty() || self.store.model(id)?.is_some();
-        if !is_known {
-            return Ok(Err(format!("no model {id} is known; `valhalla model` lists those that were active")));
+        if !id.is_empty() && !self.store.was_active(id)? {
+            return Ok(Err(format!("no model '{id}' was ever active; `valhalla model` lists those that were active")));
         }
         let group = self.store.begin()?;
         if !group.add_decision(id)? {
@@ -331,11 +323,16 @@ impl Ingest {
         if let Some(code) = news.alert {
             let mut alert = Alert::new(code, &Uuid::now_v7().to_string(), at, &news.detail);
             (alert.metric, alert.threshold) = (news.metric, news.threshold);
-            self.progress.count_alert(alert.severity);
-            group.post(Journal::Alerts, self.rotate_bytes(), |_, _| alert.to_line())?;
+            self.post_alert(group, &alert)?;
         }
         Ok(())
     }
+}
+
+/// Writes down what a lesson led to.
+fn finish(group: &Group<'_>, Worked { lesson, taught, .. }: &Worked) -> Result<(), Fatal> {
+    let state = serde_json::to_string(&taught.state).expect("a state is JSON: its numbers are finite");
+    Ok(group.finish_lesson(lesson, &state, &taught.learned, taught.shadow.as_deref())?)
 }
 
 fn snapshot(store: &Store, lesson: &Lesson) -> Result<Learned, Fatal> {

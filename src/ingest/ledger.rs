@@ -141,16 +141,18 @@ impl Ingest {
             return Ok(());
         }
         let group = self.store.begin()?;
-        for alert in alerts {
-            self.progress.count_alert(alert.severity);
-            group.post(Journal::Alerts, self.rotate_bytes(), |_, _| alert.to_line())?;
-        }
+        alerts.iter().try_for_each(|alert| self.post_alert(&group, alert))?;
         group.commit()?;
         self.publish()
     }
 
     pub(super) fn alert(&self, group: &Group<'_>, code: AlertCode, detail: &str) -> Result<(), Fatal> {
         let alert = Alert::new(code, &Uuid::now_v7().to_string(), &clock::rfc3339(clock::now_ms()), detail);
+        self.post_alert(group, &alert)
+    }
+
+    /// Counts an alert, and has its line written once the group is durable.
+    pub(super) fn post_alert(&self, group: &Group<'_>, alert: &Alert) -> Result<(), Fatal> {
         self.progress.count_alert(alert.severity);
         Ok(group.post(Journal::Alerts, self.rotate_bytes(), |_, _| alert.to_line())?)
     }

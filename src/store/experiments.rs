@@ -89,7 +89,6 @@ impl Store {
     /// # Errors
     /// [`StoreError`](super::StoreError).
     pub fn exposures(&self) -> Result<Vec<ExperimentCounts>> {
-        let _moment = self.snapshot()?;
         let mut counts: Vec<ExperimentCounts> = Vec::new();
         for (row, ExperimentVersion { id, version, arms: variants }) in self.all_experiments()? {
             let leads: HashMap<u32, u64> = self.run(|connection| {

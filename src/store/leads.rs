@@ -168,7 +168,8 @@ impl LeadWriter<'_> {
         let mark = self.course.run(&folded, &kept).mark();
         let mut arms = before.arms.unwrap_or_default();
         arms.extend(self.arms(&folded, &kept, Some(self.job)));
-        self.store.write_fold(id, &row, self.job, lead.row, mark, &arms)?;
+        let (values, accepted) = (&row, before.accepted + 1);
+        self.store.write_fold(id, &Fold { values, job: self.job, row: lead.row, mark, arms: &arms, staged: None, accepted })?;
         Ok((Taken::Known { changed }, mark))
     }
 
@@ -238,6 +239,21 @@ impl Names {
             headers: stored["headers"].as_array().map(|pairs| pairs.iter().filter_map(header).collect()).unwrap_or_default(),
         }
     }
+}
+
+/// A lead as its accepted rows make it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fold<'f> {
+    pub values: &'f RowValues,
+    /// Job of its last row, and that row.
+    pub job: i64,
+    pub row: u64,
+    pub mark: StageMark,
+    pub arms: &'f [u8],
+    /// The versions it was staged with, where they are not those of its job.
+    pub staged: Option<i64>,
+    /// How many rows there are.
+    pub accepted: i64,
 }
 
 /// One lead's row with what only the writer needs.
@@ -462,13 +478,14 @@ impl Store {
         Ok(())
     }
 
-    fn write_fold(&self, id: i64, values: &RowValues, job: i64, row: u64, mark: StageMark, arms: &[u8]) -> Result<()> {
+    /// Writes a lead as its rows make it now.
+    pub(super) fn write_fold(&self, id: i64, fold: &Fold<'_>) -> Result<()> {
+        let Fold { values, job, row, mark, arms, staged, accepted } = *fold;
         self.run(|connection| {
             connection
                 .prepare_cached(
                     "UPDATE leads SET email = ?2, name = ?3, value = ?4, scale = ?5, currency = ?6, location = ?7, phone = ?8, phone_e164 = ?9,
-                     source = ?10, layout = ?11, extra = ?12, job = ?13, row = ?14, score = ?15, tier = ?16, arms = ?17, staged = NULL,
-                     accepted = accepted + 1
+                     source = ?10, layout = ?11, extra = ?12, job = ?13, row = ?14, score = ?15, tier = ?16, arms = ?17, staged = ?18, accepted = ?19
                      WHERE id = ?1",
                 )?
                 .execute(params![
@@ -489,6 +506,8 @@ impl Store {
                     mark.score,
                     mark.tier,
                     (!arms.is_empty()).then_some(arms),
+                    staged,
+                    accepted,
                 ])
         })?;
         Ok(())

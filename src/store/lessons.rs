@@ -118,6 +118,15 @@ impl Store {
         Ok(Some(Learned { version, model: model.map(Arc::new), ..self.read_back(&content)? }))
     }
 
+    /// Whether a lesson led to this model.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn was_active(&self, model: &str) -> Result<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM lessons JOIN learned USING (version) WHERE learned.model = ?1)";
+        self.run(|c| c.prepare_cached(sql)?.query_row([model], |row| row.get(0)))
+    }
+
     /// A model by its id.
     ///
     /// # Errors

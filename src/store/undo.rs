@@ -14,9 +14,8 @@ use std::sync::Arc;
 use rusqlite::{OptionalExtension, params};
 use uuid::Uuid;
 
-use super::leads::{LeadRow, RowValues, new_arms};
+use super::leads::{Fold, LeadRow, RowValues, new_arms};
 use super::{Group, Result, Store, experiments};
-use crate::engine::decimal::Decimal;
 use crate::engine::email;
 use crate::engine::lead::{StageMark, lead_id_of};
 use crate::engine::learned::Learned;
@@ -405,35 +404,11 @@ impl<'g> Taking<'g> {
     fn write_back(&mut self, id: i64, stored: &LeadRow, folded: &Folded, rows: &[Row], staged: Option<i64>, mark: StageMark) -> Result<()> {
         self.count_arms(stored.arms.as_deref().unwrap_or_default(), -1);
         self.count_arms(&folded.arms, 1);
-        let (values, last) = (&folded.values, rows.last().expect("the caller has looked"));
+        let last = rows.last().expect("the caller has looked");
+        let accepted = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        self.store
+            .write_fold(id, &Fold { values: &folded.values, job: last.job, row: last.row, mark, arms: &folded.arms, staged, accepted })?;
         self.store.run(|connection| {
-            connection
-                .prepare_cached(
-                    "UPDATE leads SET email = ?2, name = ?3, value = ?4, scale = ?5, currency = ?6, location = ?7, phone = ?8, phone_e164 = ?9,
-                     source = ?10, layout = ?11, extra = ?12, job = ?13, row = ?14, score = ?15, tier = ?16, arms = ?17, staged = ?18, accepted = ?19
-                     WHERE id = ?1",
-                )?
-                .execute(params![
-                    id,
-                    values.email,
-                    values.name,
-                    values.value.map(Decimal::units),
-                    values.value.map(Decimal::scale),
-                    values.currency,
-                    values.location,
-                    values.phone,
-                    values.phone_e164,
-                    values.source,
-                    values.layout,
-                    values.extra,
-                    last.job,
-                    last.row.cast_signed(),
-                    mark.score,
-                    mark.tier,
-                    (!folded.arms.is_empty()).then_some(&folded.arms),
-                    staged,
-                    i64::try_from(rows.len()).unwrap_or(i64::MAX),
-                ])?;
             // Of a lead with one row there is no history; what its staging was stands in the lead again.
             let forget = "DELETE FROM history WHERE lead = ?1 AND (job = ?2 OR ?3)";
             connection.prepare_cached(forget)?.execute(params![id, self.seq, rows.len() == 1])?;

@@ -198,18 +198,19 @@ fn three_failures_in_a_row_end_it_and_lose_nothing() {
             if run.code != Some(3) {
                 faults.push(format!("exit code {:?}, not 3", run.code));
             }
-            match stage.recover() {
-                Ok(()) => faults.extend(reference.judge(&stage)),
-                Err(fault) => faults.push(fault),
-            }
-            if faults.is_empty() {
-                Verdict::Held
-            } else {
-                Verdict::Violated(format!("{call} of {part}: {}\n{}", faults.join("\n"), stage.seen()))
-            }
+            recovered(&stage, reference, faults, &format!("{call} of {part}"))
         },
     );
     tried.conclude("trouble that lasts");
+}
+
+/// What a stage comes to once it has recovered, with the faults that were found before.
+fn recovered(stage: &Stage, reference: &Reference, mut faults: Vec<String>, what: &str) -> Verdict {
+    match stage.recover() {
+        Ok(()) => faults.extend(reference.judge(stage)),
+        Err(fault) => faults.push(fault),
+    }
+    if faults.is_empty() { Verdict::Held } else { Verdict::Violated(format!("{what}: {}\n{}", faults.join("\n"), stage.seen())) }
 }
 
 /// A disk that is full for a while: it waits, and goes on without a new start.
@@ -238,15 +239,7 @@ fn a_full_disk_only_pauses_it() {
             if !codes.iter().any(|code| code == "disk_full") {
                 faults.push(format!("nobody was alerted: {codes:?}"));
             }
-            match stage.recover() {
-                Ok(()) => faults.extend(reference.judge(&stage)),
-                Err(fault) => faults.push(fault),
-            }
-            if faults.is_empty() {
-                Verdict::Held
-            } else {
-                Verdict::Violated(format!("{call} of {part}: {}\n{}", faults.join("\n"), stage.seen()))
-            }
+            recovered(&stage, reference, faults, &format!("{call} of {part}"))
         },
     );
     tried.conclude("a full disk");
