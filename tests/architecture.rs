@@ -55,6 +55,7 @@ const IMPURE: &[&str] = &[
 const RENAMERS: &[(&str, &str)] = &[
     ("durable.rs", "makes renaming durable, for the others"),
     ("inbox/spool.rs", "the owner of the folders"),
+    ("inbox/spool/", "its two halves"),
     ("journal/", "closes its own segments and replaces its own snapshots"),
     ("cli/follow.rs", "drops a file into the inbox of a running daemon, as any program would"),
 ];

@@ -1,7 +1,12 @@
 //! The spool's promises, held against real folders.
 
 use super::super::listing::{IgnoredWhy, NotRegular};
+use super::claims::DEATHS_MAX;
 use super::*;
+use crate::inbox::names::{Names, Wants};
+use std::fs::{OpenOptions, Permissions};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::fs::symlink;
 
 struct Room {
