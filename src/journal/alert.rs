@@ -41,6 +41,9 @@ pub struct Alert {
     /// When the first of these came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_at: Option<String>,
+    /// Of the alert whose condition has ended with this line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolves: Option<String>,
 }
 
 impl Alert {
@@ -62,6 +65,7 @@ impl Alert {
             action: code.action().to_owned(),
             count: None,
             first_at: None,
+            resolves: None,
         }
     }
 

@@ -3,7 +3,13 @@
 //! Fills the two snapshots that users of the original system read. A figure that cannot be measured is `null` with a
 //! reason beside it, never a pleasant word. Thresholds, drift and the security probes have their room here.
 
+mod assessment;
+mod finding;
+
 use std::path::Path;
+
+pub use assessment::{Assessment, Health, RiskLevel, assess};
+pub use finding::{Finding, Level};
 
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;

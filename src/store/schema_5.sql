@@ -1,0 +1,44 @@
+-- Version 5: what is watched over, told, held back, kept and forgotten.
+
+-- Conditions: something that began, may go on, and ends. One row for each that was ever open, by what it is about.
+CREATE TABLE conditions (
+    code        TEXT NOT NULL,                    -- of the alert
+    subject     TEXT NOT NULL,                    -- a folder, a source, a file, a channel; '' for the installation
+    alert       TEXT NOT NULL,                    -- id of the alert that opened it
+    severity    TEXT NOT NULL,
+    detail      TEXT NOT NULL,
+    opened_ms   INTEGER NOT NULL,
+    last_ms     INTEGER NOT NULL,                 -- when it was last seen
+    times       INTEGER NOT NULL,                 -- looks that found it
+    told_ms     INTEGER NOT NULL,                 -- when a line about it was last written
+    resolved_ms INTEGER,                          -- NULL while it is open
+    acked_ms    INTEGER,                          -- when somebody acknowledged it
+    PRIMARY KEY (code, subject)
+) WITHOUT ROWID;
+
+-- Alerts on their way to a channel: written in the transaction that wrote the alert, removed once the channel took it.
+CREATE TABLE deliveries (
+    id         INTEGER PRIMARY KEY,
+    channel    TEXT NOT NULL,
+    alert      TEXT NOT NULL,                     -- its id: whoever receives it twice knows it by that
+    line       BLOB NOT NULL,                     -- the alert as JSON
+    attempts   INTEGER NOT NULL DEFAULT 0,
+    next_ms    INTEGER NOT NULL,
+    last_error TEXT,
+    UNIQUE (channel, alert)
+);
+
+-- What each file of a source was like, to tell when one is unlike the others.
+CREATE TABLE file_figures (
+    job     INTEGER PRIMARY KEY,                  -- jobs.seq
+    source  TEXT NOT NULL,
+    at_ms   INTEGER NOT NULL,
+    figures TEXT NOT NULL                         -- JSON
+);
+CREATE INDEX file_figures_source ON file_figures (source, job);
+
+-- People who were erased, known only by a keyed hash, so that nothing brings them back.
+CREATE TABLE forgotten (
+    hash  BLOB PRIMARY KEY,                       -- HMAC-SHA-256 of the address in its standard form
+    at_ms INTEGER NOT NULL
+) WITHOUT ROWID;
