@@ -16,6 +16,7 @@ mod ledger;
 mod mend;
 mod news;
 pub mod preview;
+mod quality;
 pub mod rebuild;
 mod reimport;
 pub mod rescore;
@@ -61,6 +62,7 @@ use crate::progress::Progress;
 use crate::reading::{self, Look, SourceFile, Streamed, Unopened, look_of};
 use crate::render::lead_json;
 use crate::render::receipt::{self, Facts};
+use crate::risk::Finding;
 use crate::store::jobs::{Earlier, JobRecord, RowList};
 use crate::store::{Group, Store, StoreError};
 
@@ -452,6 +454,9 @@ impl Ingest {
         self.mismatched.extend(mismatched);
         self.publish()?;
         self.deliver(&committed)?;
+        for delivery in &committed {
+            self.note_findings(&delivery.findings)?; // after a crash here, the source's next file tells it
+        }
         self.store.checkpoint(CHECKPOINT_BYTES)?;
         ended.extend(committed.into_iter().map(|delivery| Ended::Done(Box::new(delivery.report))));
         Ok(ended)
@@ -634,6 +639,7 @@ impl Ingest {
         let is_of_leads = plan.kind == PlanKind::Leads; // lists of leads and of their outcomes may come into one folder
         let drifts = known.filter(|_| is_of_leads).map(|known| drift::drift(known, plan)).unwrap_or_default();
         report.systematic.extend(drifting::told(&drifts));
+        report.systematic.extend(quality::outliers_told(&tally, plan));
         report.quality = tally.quality(plan, self.config.store.leads);
         report.stages = tally.stages(plan.kind, rules, &self.learned);
         report.tiers = tally.tiers();
@@ -655,11 +661,21 @@ impl Ingest {
         }
         let mut alerts = file_alerts(&report, &tally, rules, plan.reimport);
         alerts.extend(drifting::raised(&drifts));
+        let mut findings = Vec::new();
         if report.fate == Fate::Processed && is_of_leads {
+            findings = quality::judge(group, begun, seq, plan, &tally)?;
             drifting::remember(group, job, plan)?;
         }
-        let record =
-            Record { begun, seq: Some(seq), rejects_digest: Some(tally.rejects_digest), rejects_sha256: rejects, alerts, rejected_rows };
+        quality::say_once(&mut alerts, &report, &findings);
+        let record = Record {
+            begun,
+            seq: Some(seq),
+            rejects_digest: Some(tally.rejects_digest),
+            rejects_sha256: rejects,
+            alerts,
+            rejected_rows,
+            findings,
+        };
         self.record(group, &record, report, tally.facts)
     }
 
@@ -687,7 +703,15 @@ impl Ingest {
         }
         self.record(
             group,
-            &Record { begun, seq: None, rejects_digest: None, rejects_sha256: None, alerts, rejected_rows: RowList::default() },
+            &Record {
+                begun,
+                seq: None,
+                rejects_digest: None,
+                rejects_sha256: None,
+                alerts,
+                rejected_rows: RowList::default(),
+                findings: Vec::new(),
+            },
             report,
             Facts { is_our_fault: alert == Some(AlertCode::PoisonedFile), ..Facts::default() },
         )
@@ -702,7 +726,15 @@ impl Ingest {
             Facts { duplicate_of: Some(receipt::Earlier { file: earlier.file.clone(), at_ms: earlier.started_at_ms }), ..Facts::default() };
         self.record(
             group,
-            &Record { begun, seq: None, rejects_digest: None, rejects_sha256: None, alerts: Vec::new(), rejected_rows: RowList::default() },
+            &Record {
+                begun,
+                seq: None,
+                rejects_digest: None,
+                rejects_sha256: None,
+                alerts: Vec::new(),
+                rejected_rows: RowList::default(),
+                findings: Vec::new(),
+            },
             report,
             facts,
         )
@@ -780,7 +812,15 @@ impl Ingest {
                 report: String::from_utf8(line).expect("JSON is UTF-8"),
             },
         )?;
-        Ok(Outcome::Recorded(Box::new(Delivery { claim: job.claim.clone(), names, moves, report, facts, look: begun.look })))
+        Ok(Outcome::Recorded(Box::new(Delivery {
+            claim: job.claim.clone(),
+            names,
+            moves,
+            report,
+            facts,
+            look: begun.look,
+            findings: record.findings.clone(),
+        })))
     }
 
     /// Nothing of the job has happened: the drop goes back to the inbox, or stays claimed when we stop.
@@ -1014,6 +1054,8 @@ struct Record<'b> {
     rejects_sha256: Option<[u8; 32]>,
     alerts: Vec<Raised>,
     rejected_rows: RowList,
+    /// What a probe of its figures found, to be noted once it is committed.
+    findings: Vec<Finding>,
 }
 
 /// What was read must be what is there: a writer may have gone on meanwhile.

@@ -4,6 +4,9 @@
 //! integers and merge in any order, so that the figures do not depend on how a file was cut. A share whose denominator
 //! is zero is unknown, and the weights of the others are renormalised. Crossing a threshold never changes what is taken.
 
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
 use super::decimal::Decimal;
 use super::lead::Lead;
 use super::stages::deal_packet::{Risk, Risks};
@@ -164,8 +167,42 @@ impl LogHistogram {
     #[must_use]
     #[allow(clippy::cast_precision_loss)] // bin numbers and counts
     pub fn outliers(&self) -> u64 {
+        let Some((median, reach)) = self.usual() else { return 0 };
+        let filled = self.bins.iter().enumerate().filter(|(bin, count)| **count > 0 && (*bin as f64 - median).abs() > reach);
+        filled.map(|(_, count)| u64::from(*count)).sum()
+    }
+
+    /// Whether a value is one of the [`outliers`](Self::outliers).
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)] // bin numbers
+    pub fn stands_out(&self, value: Decimal) -> bool {
+        self.usual().is_some_and(|(median, reach)| (Self::bin_of(value) as f64 - median).abs() > reach)
+    }
+
+    /// Counts by coarser bins, each `width` of the original ones: the finest that fill at most `most` of them.
+    #[must_use]
+    pub fn coarse(&self, finest: usize, most: usize) -> (usize, Vec<(usize, u64)>) {
+        let mut width = finest;
+        loop {
+            let mut bins: Vec<(usize, u64)> = Vec::new();
+            for (bin, count) in self.bins.iter().enumerate().filter(|(_, count)| **count > 0) {
+                match bins.last_mut() {
+                    Some((last, sum)) if *last == bin / width => *sum += u64::from(*count),
+                    _ => bins.push((bin / width, u64::from(*count))),
+                }
+            }
+            if bins.len() <= most {
+                return (width, bins);
+            }
+            width *= 2;
+        }
+    }
+
+    /// The median, and how far from it values are still usual, in bins; none where nothing can stand out.
+    #[allow(clippy::cast_precision_loss)] // bin numbers and counts
+    fn usual(&self) -> Option<(f64, f64)> {
         if self.count < OUTLIER_MIN_COUNT {
-            return 0;
+            return None;
         }
         let filled: Vec<(f64, u64)> =
             self.bins.iter().enumerate().filter(|(_, count)| **count > 0).map(|(bin, count)| (bin as f64, u64::from(*count))).collect();
@@ -175,10 +212,7 @@ impl LogHistogram {
         let mad = weighted_median(&deviations);
         let mean: f64 = deviations.iter().map(|(deviation, count)| deviation * *count as f64).sum::<f64>() / self.count as f64;
         let scale = if mad > 0.0 { mad / 0.6745 } else { 1.2533 * mean };
-        if scale <= 0.0 {
-            return 0;
-        }
-        deviations.iter().filter(|(deviation, _)| deviation / scale > 3.5).map(|(_, count)| count).sum()
+        (scale > 0.0).then_some((median, 3.5 * scale))
     }
 }
 
@@ -210,14 +244,32 @@ pub struct ValueSummary {
     /// Where they lie.
     pub histogram: LogHistogram,
     exact: Vec<Decimal>,
+    /// Rows of the largest and of the smallest values, the first among equals.
+    largest: BTreeSet<(Decimal, Reverse<u64>)>,
+    smallest: BTreeSet<(Decimal, u64)>,
 }
+
+/// Rows with outliers that can be named: so many of the most extreme at either end.
+const EXTREMES: usize = 20;
 
 /// Up to this many values percentiles are exact; beyond, they come from the histogram.
 const EXACT_VALUES: usize = 10_000;
 
 impl ValueSummary {
-    /// Counts one value.
-    pub fn add(&mut self, value: Decimal) {
+    /// Counts one value, of this row.
+    pub fn add(&mut self, value: Decimal, row: u64) {
+        if self.largest.len() < EXTREMES || self.largest.first().is_some_and(|least| *least < (value, Reverse(row))) {
+            self.largest.insert((value, Reverse(row)));
+            if self.largest.len() > EXTREMES {
+                self.largest.pop_first();
+            }
+        }
+        if self.smallest.len() < EXTREMES || self.smallest.last().is_some_and(|most| *most > (value, row)) {
+            self.smallest.insert((value, row));
+            if self.smallest.len() > EXTREMES {
+                self.smallest.pop_last();
+            }
+        }
         self.sum_micros += value.micros();
         self.min = Some(self.min.map_or(value, |min| min.min(value)));
         self.max = Some(self.max.map_or(value, |max| max.max(value)));
@@ -225,6 +277,15 @@ impl ValueSummary {
         if self.exact.len() < EXACT_VALUES {
             self.exact.push(value);
         }
+    }
+
+    /// The rows of the most extreme outliers, at most twenty from either end, in the order of the file. Which values stand out
+    /// is known only at the end of a file; that is why its extremes are kept on the way.
+    #[must_use]
+    pub fn outlier_rows(&self) -> Vec<u64> {
+        let large = self.largest.iter().map(|(value, row)| (*value, row.0));
+        let found = large.chain(self.smallest.iter().copied()).filter(|(value, _)| self.histogram.stands_out(*value));
+        found.map(|(_, row)| row).collect::<BTreeSet<u64>>().into_iter().collect()
     }
 
     /// The value at a rank of 0 to 1 (nearest rank): exact up to 10 000 values, else to within 0.12 %, in cents.
@@ -280,7 +341,7 @@ mod tests {
     fn percentiles_are_exact_for_files_that_people_check_by_hand() {
         let mut summary = ValueSummary::default();
         for value in ["500000", "750000.50", "600000"] {
-            summary.add(value.parse().expect("a value"));
+            summary.add(value.parse().expect("a value"), 1);
         }
         assert_eq!(summary.quantile(0.5).expect("three").to_string(), "600000");
         assert_eq!(summary.quantile(0.95).expect("three").to_string(), "750000.50");
@@ -297,6 +358,32 @@ mod tests {
         let mut all = one;
         all.merge(&one);
         assert_eq!(all, two);
+    }
+
+    #[test]
+    fn outliers_are_found_by_their_rows() {
+        let mut summary = ValueSummary::default();
+        for row in 1..=1000_i64 {
+            let value = match row {
+                17 => 1,
+                500 => 900_000_000,
+                _ => 100_000 + row * 100,
+            };
+            summary.add(Decimal::new(value, 0).expect("a value"), row.unsigned_abs());
+        }
+        assert_eq!((summary.histogram.outliers(), summary.outlier_rows()), (2, vec![17, 500]));
+        let mut same = ValueSummary::default();
+        (1..=100).for_each(|row| same.add(Decimal::new(5, 0).expect("a value"), row));
+        assert_eq!(same.outlier_rows(), Vec::<u64>::new());
+    }
+
+    #[test]
+    fn coarse_bins_are_bounded_and_count_the_same() {
+        let wide = histogram((0..5000).map(|n| 1 + n * n * 31));
+        let (width, bins) = wide.coarse(16, 64);
+        assert!(bins.len() <= 64 && width > 16, "{width}");
+        assert_eq!(bins.iter().map(|(_, count)| count).sum::<u64>(), 5000);
+        assert_eq!(histogram([]).coarse(16, 64), (16, vec![]));
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::journal::{self, Action, AlertCode, Report};
 use crate::reading::{Look, sha256_of};
 use crate::render::receipt::Facts;
 use crate::render::words::counted;
+use crate::risk;
 use crate::store::Group;
 
 /// A recorded job, with what is left to do after the commit.
@@ -31,6 +32,8 @@ pub(super) struct Delivery {
     pub facts: Facts,
     /// The file as it was when it was taken; unknown after a restart.
     pub look: Option<Look>,
+    /// What its figures are like beside its source's past.
+    pub findings: Vec<risk::Finding>,
 }
 
 impl Delivery {
@@ -188,7 +191,15 @@ impl Ingest {
             let rel = inbox::path_from_text(&report.file).unwrap_or_else(|| PathBuf::from(&report.file));
             let facts = serde_json::from_str(&job.facts).unwrap_or_default();
             let claim = self.spool.claim_at(job.job_id, &rel);
-            deliveries.push(Delivery { claim, names: Names::default(), moves: Moves::from_json(&job.moves), report, facts, look: None });
+            deliveries.push(Delivery {
+                claim,
+                names: Names::default(),
+                moves: Moves::from_json(&job.moves),
+                report,
+                facts,
+                look: None,
+                findings: Vec::new(),
+            });
         }
         self.deliver(&deliveries)?;
         let mut recovered = Recovered { finished: deliveries.len(), ..Recovered::default() };

@@ -16,6 +16,7 @@ use crate::engine::rules::Rules;
 use crate::engine::stages::{Unknown, insufficient};
 use crate::journal::report::{self, Column, Digits, IssueRef, Issues, Outcomes, Quality, Rows, StageSummary, Stages, Systematic, Tiers};
 use crate::render::receipt::{Facts, Problem};
+use crate::risk::data_quality::FileFigures;
 use crate::store::leads::Taken;
 use crate::store::outcomes::Noted;
 
@@ -63,6 +64,8 @@ pub(super) struct Tally {
     script_scores: Mean,
     readiness: Mean,
     values: ValueSummary,
+    /// Leads without a location, a phone, a source of their own, a value.
+    missing: [u64; 4],
     outcomes: Outcomes,
 }
 
@@ -100,8 +103,33 @@ impl Tally {
         self.script_scores.add(mark.script_score_ppm);
         self.readiness.add(mark.readiness_ppm);
         if let Some(value) = lead.value {
-            self.values.add(value);
+            self.values.add(value, lead.row);
         }
+        let is_missing = [lead.location.is_empty(), lead.phone.is_empty(), !lead.source_given, lead.value.is_none()];
+        self.missing.iter_mut().zip(is_missing).for_each(|(count, is_missing)| *count += u64::from(is_missing));
+    }
+
+    /// What the file is like beside others of its source; see [`data_quality`](crate::risk::data_quality).
+    pub fn figures(&self, plan: &Plan) -> FileFigures {
+        let fields = [Field::Location, Field::Phone, Field::Source, Field::Value].into_iter().zip(self.missing);
+        let missing = fields.filter(|(field, _)| *plan.mapping.from(*field) != FieldFrom::Nowhere);
+        let histogram = &self.values.histogram;
+        let (width, bins) = histogram.coarse(FileFigures::BIN_FINEST, FileFigures::BINS_MAX);
+        FileFigures {
+            rows: self.rows,
+            rejected: self.rejected,
+            taken: self.accepted(),
+            missing: missing.map(|(field, count)| (field.to_string(), count)).collect(),
+            values: histogram.count(),
+            outliers: histogram.outliers(),
+            width,
+            bins,
+        }
+    }
+
+    /// The rows whose values stand out most.
+    pub fn outlier_rows(&self) -> Vec<u64> {
+        self.values.outlier_rows()
     }
 
     /// Counts one row of a list of outcomes with what it was.

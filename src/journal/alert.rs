@@ -185,6 +185,19 @@ alert_codes! {
         "Look whether the fields are taken from the right columns; if not, set aliases for the source, or correct the export.";
     FormulaCells "formula_cells" Warning "Cells would run as formulas in a spreadsheet"
         "Look at the rows before opening an export of them; ask the source why they are there.";
+    // ---- data quality, per source; jobs that are held ----
+    RejectRateUp "reject_rate_up" Warning "More rows of a source are rejected than before"
+        "Open the receipt: it names the causes. Ask the source what changed; correct the rejects file and drop it again.";
+    MissingUp "missing_up" Warning "More leads of a source lack a field than before"
+        "Look whether the column is still read as it is meant; ask the source why it is empty.";
+    ValuesDrifted "values_drifted" Warning "The values of a source lie elsewhere than before"
+        "Look at the file: another unit or currency, another column, other properties? `valhalla undo` takes it out again.";
+    VolumeUnusual "volume_unusual" Warning "A source's file has far more or fewer rows than before"
+        "Ask the source whether the file is complete, and whether it holds more than it should.";
+    OutliersUp "outliers_up" Warning "More values of a source stand out than before"
+        "The report lists the rows under `outliers`: look whether amounts were typed or exported wrongly.";
+    JobHeld "job_held" Critical "A file is held: its figures are too bad to count them unseen"
+        "Look at the file, then `valhalla hold release JOB` to take it in, or `valhalla hold discard JOB` to move it to failed/.";
     PreviousRunDied "previous_run_died" Warning "The last run did not end by itself"
         "Nothing is lost, recovery has run; look in the system's journal for the cause (memory, power, kill).";
 }

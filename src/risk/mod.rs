@@ -4,6 +4,7 @@
 //! reason beside it, never a pleasant word. Thresholds, drift and the security probes have their room here.
 
 mod assessment;
+pub mod data_quality;
 mod finding;
 
 use std::path::Path;

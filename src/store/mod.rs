@@ -6,6 +6,7 @@
 //! that was made anew in the place of the old one. No SQL stands outside this folder, and no file but the database is touched.
 
 pub mod experiments;
+mod file_figures;
 pub mod history;
 pub mod jobs;
 pub mod layouts;

@@ -551,6 +551,7 @@ impl<'g> Taking<'g> {
             let reopened: i64 = connection.query_row(reopened, [self.seq], |row| row.get(0))?;
             connection.execute("DELETE FROM resolutions WHERE child = ?1", [self.seq])?;
             connection.execute("DELETE FROM source_layouts WHERE job_id = ?1", [job.as_bytes()])?;
+            connection.execute("DELETE FROM file_figures WHERE job = ?1", [self.seq])?;
             connection.execute("UPDATE jobs SET undone = ?2 WHERE seq = ?1", [self.seq, at_ms])?;
             Ok(reopened.unsigned_abs())
         })?;
