@@ -560,6 +560,11 @@ impl<'d> Daemon<'d> {
                 let rescored = self.ingest.rescore(request["since_ms"].as_i64(), |_, _| ())?;
                 Ok(rescored.map(|rescored| figures(&rescored)).ok_or_else(|| "the daemon is stopping, and nothing was changed".to_owned()))
             }
+            "hold_release" | "hold_discard" => {
+                let decided = self.ingest.decide(text("job"), text("command") == "hold_release")?;
+                self.snapshot_due |= decided.is_ok();
+                Ok(decided)
+            }
             "pin_model" => Ok(self.ingest.pin_model(text("model"))?.map(|()| Value::Null)),
             other => Ok(Err(format!("unknown command '{other}'"))),
         }

@@ -11,6 +11,7 @@ mod after;
 mod committer;
 mod delivery;
 mod drifting;
+mod hold;
 mod learn;
 mod ledger;
 mod mend;
@@ -54,7 +55,7 @@ use crate::engine::learned::Learned;
 use crate::engine::outcomes::PlanKind;
 use crate::engine::plan::{self, Plan};
 use crate::engine::rules::Rules;
-use crate::inbox::{self, Claim, Drop, DropKind, Layout, Output, Spool, SpoolError, display_name, path_text};
+use crate::inbox::{self, Claim, Drop, DropKind, Held, HoldMark, Layout, Output, Spool, SpoolError, display_name, path_text};
 use crate::journal::report::{Fate, Kind};
 use crate::journal::{self, Action, Alert, AlertCode, Journal, JournalError, Journals, Report};
 use crate::lock::RootLock;
@@ -146,6 +147,8 @@ pub struct Job {
     replays: Option<Uuid>,
     /// When it began, for a job of the past that a rebuild reads again; none for every other.
     then_ms: Option<i64>,
+    /// What a person decided about it, after it had been held.
+    decided: Option<HoldMark>,
     /// What was claimed: another file in its place is not read. Unknown after a restart.
     seen: Option<Look>,
 }
@@ -181,6 +184,8 @@ pub enum Wait {
     Unreadable(String),
     /// It does not fit on the store's disk; others may.
     NoRoom(String),
+    /// Its figures are too bad to count it unseen.
+    Held(String),
 }
 
 impl Wait {
@@ -199,6 +204,7 @@ impl std::fmt::Display for Wait {
             Self::Stopped => f.write_str("we were asked to stop"),
             Self::Failed => f.write_str("the program failed at it"),
             Self::Unreadable(why) | Self::NoRoom(why) => f.write_str(why),
+            Self::Held(why) => write!(f, "it is held until a person decides ({why})"),
         }
     }
 }
@@ -419,6 +425,7 @@ impl Ingest {
             dry_run: self.config.mode.is_dry_run(),
             replays: None,
             then_ms: None,
+            decided: None,
             seen: None,
             claim,
         }
@@ -431,13 +438,20 @@ impl Ingest {
     pub fn run(&mut self, jobs: &[Job]) -> Result<Vec<Ended>, Fatal> {
         let group = if jobs.len() == 1 { self.store.begin_alone()? } else { self.store.begin()? };
         let mut ended = Vec::with_capacity(jobs.len());
-        let mut committed = Vec::new();
+        let (mut committed, mut held) = (Vec::new(), Vec::new());
         for job in jobs {
             group.savepoint()?;
             match self.take(&group, job)? {
                 Outcome::Recorded(delivery) => {
                     group.release()?;
                     committed.push(*delivery);
+                }
+                Outcome::Held(why) => {
+                    group.roll_back()?;
+                    self.spool.clear_outputs(&job.claim)?;
+                    self.audit_held(&group, &why)?;
+                    ended.push(Ended::Waits { file: job.file.clone(), why: Wait::Held(why.why.join("; ")), again: None });
+                    held.push((job.clone(), *why));
                 }
                 Outcome::Reread(_) => group.roll_back()?, // only a rebuild reads the past again, and it does not come here
                 Outcome::Waits(why) => {
@@ -447,11 +461,12 @@ impl Ingest {
                 }
             }
         }
-        let claims: Vec<&Claim> = committed.iter().map(|delivery| &delivery.claim).collect();
+        let claims: Vec<&Claim> = committed.iter().map(|delivery| &delivery.claim).chain(held.iter().map(|(job, _)| &job.claim)).collect();
         self.spool.sync_claims(&claims).map_err(|source| Fatal::Machine { what: "making claimed files durable".to_owned(), source })?;
         let mismatched = self.tell_mismatches(&group)?;
         group.commit()?;
         self.mismatched.extend(mismatched);
+        self.keep_held(&held)?;
         self.publish()?;
         self.deliver(&committed)?;
         for delivery in &committed {
@@ -503,6 +518,13 @@ impl Ingest {
         };
         let mut begun = Begun { bytes: file.len(), look: Some(file.look()), ..begun };
         self.progress.expect(file.len());
+        if job.decided == Some(HoldMark::Discarded) {
+            begun.sha256 = Some(file.sha256().map_err(unreadable)?);
+            require_unchanged(&file)?;
+            let error =
+                FileError::new("discarded", "a person discarded it after it had been held", "Drop it again to have it assessed anew");
+            return Ok(self.fail(group, &begun, &error, None)?);
+        }
         if begun.bytes > rules.limits.file_bytes {
             let what = format!("it has {} bytes, more than the {} allowed", begun.bytes, rules.limits.file_bytes);
             let error = FileError::new("file_too_large", what, "Split it, or raise file_bytes under [limits]");
@@ -666,6 +688,10 @@ impl Ingest {
             findings = quality::judge(group, begun, seq, plan, &tally)?;
             drifting::remember(group, job, plan)?;
         }
+        let assessed = quality::assessed(&report, &tally, rules, &drifts, &findings);
+        if let Some(held) = self.holds(begun, &report, &assessed) {
+            return Ok(Outcome::Held(Box::new(held)));
+        }
         quality::say_once(&mut alerts, &report, &findings);
         let record = Record {
             begun,
@@ -694,7 +720,10 @@ impl Ingest {
         let mut report = begun.report(Fate::Failed);
         let sentence = error.sentence(&display_name(&begun.job.claim.rel));
         report.reason = Some(sentence.clone());
-        let alerts = vec![Raised::new(alert.unwrap_or(AlertCode::FileFailed), sentence)];
+        let alerts = match begun.job.decided {
+            Some(HoldMark::Discarded) => Vec::new(), // whoever decided it knows
+            _ => vec![Raised::new(alert.unwrap_or(AlertCode::FileFailed), sentence)],
+        };
         if begun.job.dry_run
             && let Ok(metadata) = begun.job.path.symlink_metadata()
         {
@@ -785,6 +814,8 @@ impl Ingest {
             ]
             .into();
         })?;
+        let mut findings = self.audit_decision(group, job, &report.finished_at)?;
+        findings.extend(record.findings.iter().cloned());
         let seq = record.seq.map_or_else(|| group.next_seq(), Ok)?;
         group.record(
             seq,
@@ -1023,6 +1054,7 @@ fn unreadable(error: io::Error) -> Hitch {
 enum Outcome {
     Recorded(Box<Delivery>),
     Waits(Wait),
+    Held(Box<Held>),
     Reread(Box<Reread>),
 }
 

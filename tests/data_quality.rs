@@ -47,7 +47,7 @@ fn file(day: u64, fault: Fault) -> String {
 fn take(root: &Root, day: u64, fault: Fault) -> Value {
     let name = format!("vendor/day-{day:02}.csv");
     let path = root.write(format!("inbox/{name}"), file(day, fault));
-    root.run(&["ingest", "--move", path.to_str().expect("a path")]);
+    root.run(&["ingest", path.to_str().expect("a path")]).exits(0);
     root.report_of(&name)
 }
 
@@ -92,7 +92,12 @@ fn one_bad_file_is_told_once_for_each_cause_and_a_good_one_is_silent() {
 #[test]
 fn figures_go_with_their_job_and_are_made_again_with_the_store() {
     let root = Root::new();
-    (1..=8).for_each(|day| drop(take(&root, day, Fault::None)));
+    let daemon = root.daemon();
+    for day in 1..=8 {
+        root.drop_renamed(format!("vendor/day-{day:02}.csv"), file(day, Fault::None));
+        root.wait_reports(usize::try_from(day).expect("few"));
+    }
+    daemon.stop();
     let kept = |root: &Root| {
         let store = rusqlite::Connection::open(root.path("valhalla.db")).expect("store");
         let mut statement = store.prepare("SELECT job, source, figures FROM file_figures ORDER BY job").expect("a table");
@@ -108,5 +113,5 @@ fn figures_go_with_their_job_and_are_made_again_with_the_store() {
     assert_eq!(kept(&root), rest, "after a rebuild");
     let before = root.journal("alerts").len();
     take(&root, 20, Fault::Rejects);
-    assert_eq!(told(&root, before), ["quality_below_minimum"], "seven files are too few a past");
+    assert_eq!(told(&root, before), ["missing_fields_over_limit", "quality_below_minimum"], "seven files are too few a past");
 }

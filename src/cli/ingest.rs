@@ -147,6 +147,10 @@ impl Ingest {
             Some(Ended::Done(report)) => Ok(*report),
             Some(Ended::Waits { why, .. }) => {
                 let exit = if why == Wait::Failed { Exit::Bug } else { Exit::Failed };
+                if let Wait::Held(_) = why {
+                    let text = format!("{}: {why}; nothing of it is counted. `valhalla hold` shows it", display_name(file));
+                    return Err(Trouble { exit, text });
+                }
                 let next = if self.moves && why == Wait::Stopped { "It is kept, and taken at the next start" } else { "Try again" };
                 Err(Trouble { exit, text: format!("{}: {why}; nothing of it was taken. {next}", display_name(file)) })
             }

@@ -6,6 +6,7 @@ mod check_page;
 mod config;
 mod experiments;
 mod follow;
+mod hold;
 mod ingest;
 mod init;
 mod leads;
@@ -108,6 +109,8 @@ enum Command {
     Replay(replay::Replay),
     /// Take out what a file brought, as if it had never come
     Undo(undo::Undo),
+    /// Files that wait for a person, and what to do with them
+    Hold(hold::Hold),
     /// Give stored leads the score that they would get today
     Rescore(rescore::Rescore),
     /// Prove that every row ever dropped is accounted for
@@ -238,6 +241,7 @@ fn dispatch(arguments: Arguments) -> u8 {
         Command::Model(command) => command.run(&global),
         Command::Replay(command) => command.run(&global),
         Command::Undo(command) => command.run(&global),
+        Command::Hold(command) => command.run(&global),
         Command::Rescore(command) => command.run(&global),
         Command::Audit(command) => command.run(&global),
         Command::Rebuild(command) => command.run(&global),

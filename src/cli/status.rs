@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Exit, Global, Outcome, Trouble, print_json};
 use crate::config::Config;
 use crate::daemon;
-use crate::inbox::{display_name, waiting_count};
+use crate::inbox::{display_name, held, waiting_count};
 use crate::render::console::thousands;
 use crate::render::words::{counted, page_shown};
 use crate::store::open_to_read;
@@ -56,7 +56,9 @@ fn look(config: &Config) -> Result<Value, Trouble> {
         _ => json!({ "running": false, "root": config.root, "mode": config.mode.as_str() }),
     };
     status["waiting"] = json!(waiting_count(&config.folders.inbox).unwrap_or(0));
-    status["in_hand"] = json!(claimed_count(&config.folders.claimed));
+    let held = held(&config.folders.claimed).unwrap_or_default();
+    status["in_hand"] = json!(claimed_count(&config.folders.claimed).saturating_sub(held.len()));
+    status["held"] = json!(held);
     let totals =
         if config.store.path.exists() { open_to_read(&config.store.path).and_then(|store| store.totals()) } else { Ok(Totals::default()) };
     let totals = match totals {
@@ -99,6 +101,9 @@ fn page(status: &Value) -> String {
         count(&status["waiting"]),
         count(&status["in_hand"])
     );
+    if let Some(held) = status["held"].as_array().filter(|held| !held.is_empty()) {
+        page += &format!("held      {} for a person: valhalla hold\n", counted(held.len() as u64, "file waits", "files wait"));
+    }
     let current = &status["current"];
     if let Some(file) = current["file"].as_str() {
         page += &format!(

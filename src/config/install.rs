@@ -8,7 +8,7 @@ use super::mistake::Origin;
 use super::raw::{Node, quoted};
 use super::root::absolute;
 use super::section::{Findings, Section};
-use super::{Folders, LeadsFile, Log, LogLevel, Mode, Output, Poll, Receipts, Risk, Store, Watch};
+use super::{Folders, Hold, LeadsFile, Log, LogLevel, Mode, Output, Poll, Receipts, Risk, Store, Watch};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -109,10 +109,6 @@ pub(super) fn log(section: &Section<'_>) -> Log {
 }
 
 pub(super) fn risk(section: &Section<'_>) -> Risk {
-    if let Some(node) = section.node("hold_on_risk").filter(|node| node.text() != Some("off")) {
-        let message = format!("only \"off\" is available in this version, not {}", node.describe());
-        section.mistake("hold_on_risk", message, "write hold_on_risk = \"off\"; a later version can hold drops back");
-    }
-    section.note("hold_on_risk", Some(quoted("off")));
-    Risk { monitor_seconds: section.whole("monitor_seconds", 1..=DAY_SECONDS, 30) }
+    let hold = section.choice("hold_on_risk", &[("off", Hold::Off), ("critical", Hold::Critical), ("high", Hold::High)], Hold::Off);
+    Risk { hold, monitor_seconds: section.whole("monitor_seconds", 1..=DAY_SECONDS, 30) }
 }

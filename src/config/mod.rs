@@ -249,9 +249,22 @@ impl LogLevel {
     }
 }
 
+/// Which files wait for a person before their rows count, by the assessment of the job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// None.
+    Off,
+    /// Those with a critical finding.
+    Critical,
+    /// Those whose risk is high: a critical finding, or three warnings.
+    High,
+}
+
 /// What is watched over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Risk {
+    /// How bad a file's figures must be for it to be held until a person decides.
+    pub hold: Hold,
     /// Time between two looks at the machine, in seconds.
     pub monitor_seconds: u64,
 }

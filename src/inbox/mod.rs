@@ -20,5 +20,8 @@ mod writers;
 pub use listing::{Drop, DropKind, Ignored, IgnoredWhy, NotRegular, count as waiting_count, ignored_by_name};
 pub use names::{Folder, LeadsFormat, Names, Place, PlaceError, Wants, display_name, path_from_text, path_text};
 pub use settle::{Arrival, Settle, SettleRules, Verdict, WriterProof};
-pub use spool::{Claim, Finding, Finished, Found, Layout, Move, Output, STATUS_FILE, Scan, Source, Spool, SpoolError, deaths, mark_death};
+pub use spool::{
+    Claim, Finding, Finished, Found, Held, HoldMark, Layout, Move, Output, STATUS_FILE, Scan, Source, Spool, SpoolError, deaths, held,
+    mark_death, mark_of,
+};
 pub use watch::{Hint, PollMode, Watch, WatchError};

@@ -13,6 +13,7 @@
 
 mod archive;
 mod claims;
+mod holds;
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
@@ -35,6 +36,7 @@ use crate::durable;
 use crate::reading::{Look, look_of_stat};
 
 pub use claims::{deaths, mark_death};
+pub use holds::{Held, HoldMark, held, mark_of};
 
 /// Where the folders are, and who shares them.
 #[derive(Debug, Clone)]

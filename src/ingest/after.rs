@@ -11,10 +11,10 @@ use uuid::Uuid;
 
 use super::delivery::Moves;
 use super::ledger::Notice;
-use super::{Fatal, Ingest, Recovered, Start, UNFINISHED_STARTS, fate_name, finding_code};
+use super::{Fatal, Ingest, Job, Recovered, Start, UNFINISHED_STARTS, fate_name, finding_code};
 use crate::beneath::{is_no_file, is_no_folder};
 use crate::clock;
-use crate::inbox::{self, Claim, DropKind, Finished, Found, Names, Output, Place, Spool, SpoolError, display_name};
+use crate::inbox::{self, Claim, DropKind, Finished, Found, HoldMark, Names, Output, Place, Spool, SpoolError, display_name};
 use crate::journal::{self, Action, AlertCode, Report};
 use crate::reading::{Look, sha256_of};
 use crate::render::receipt::Facts;
@@ -206,10 +206,14 @@ impl Ingest {
         if self.config.mode.is_dry_run() {
             return Ok(recovered); // a dry run moves nothing: what is claimed waits for the next start that is none
         }
+        let mut held = inbox::held(&self.config.folders.claimed)
+            .map_err(|source| Fatal::Machine { what: "listing the held files".to_owned(), source })?;
         for found in self.spool.claims()? {
             match found {
                 Found::Claim(claim) if self.store.knows(claim.job_id)? => tell_stray(&claim.dir, "its job is done"),
+                Found::Claim(claim) if inbox::mark_of(&claim) == Some(HoldMark::Held) => self.spool.clear_outputs(&claim)?,
                 Found::Claim(claim) => {
+                    let decided = inbox::mark_of(&claim);
                     self.spool.clear_outputs(&claim)?;
                     if start != Start::AfterDeath {
                         self.spool.rewrite_claim(&claim)?; // its sync may be what failed; a death would have taken the pages along
@@ -218,7 +222,7 @@ impl Ingest {
                     let looked = looked.map_err(|source| Fatal::Machine { what: format!("looking at {}", claim.dir.display()), source })?;
                     let kind = if looked.is_dir() { DropKind::Bundle } else { DropKind::File };
                     let times = if start == Start::AfterDeath { self.store.found_unfinished(claim.job_id)? } else { 0 };
-                    let job = self.job_of_claim(claim, kind);
+                    let job = Job { decided, ..self.job_of_claim(claim, kind) };
                     if times < UNFINISHED_STARTS || inbox::deaths(&job.claim) > 0 {
                         recovered.again.push(job);
                     } else {
@@ -234,6 +238,8 @@ impl Ingest {
                 Found::Stray { path, why } => tell_stray(&path, why),
             }
         }
+        held.retain(|held| Uuid::parse_str(&held.job_id).is_ok_and(|job| !self.store.knows(job).unwrap_or(true)));
+        self.tell_held(&held)?;
         Ok(recovered)
     }
 

@@ -6,12 +6,15 @@
 use super::Begun;
 use super::ledger::Raised;
 use super::tally::Tally;
+use crate::engine::drift::Drift;
+use crate::engine::lead::Field;
 use crate::engine::plan::Plan;
+use crate::engine::rules::Rules;
 use crate::journal::report::Systematic;
 use crate::journal::{AlertCode, Report};
 use crate::render::words::counted;
 use crate::risk::Finding;
-use crate::risk::data_quality::{self, FileFigures, WINDOW};
+use crate::risk::data_quality::{self, FileFigures, JobLook, WINDOW};
 use crate::store::{Group, Result};
 
 /// Holds a file against its source's past, and makes it part of that, in the job's own transaction.
@@ -31,16 +34,19 @@ pub(super) fn judge(group: &Group<'_>, begun: &Begun<'_>, seq: i64, plan: &Plan,
     Ok(data_quality::drift(source, &now, &past))
 }
 
-/// One cause, one message: where rows are rejected more than this source's past allows, the score says nothing new.
+/// One cause, one message: where more rows are rejected than this source's past allows, the score says nothing new.
 pub(super) fn say_once(alerts: &mut Vec<Raised>, report: &Report, findings: &[Finding]) {
     let is_rejecting = findings.iter().any(|finding| finding.code == AlertCode::RejectRateUp && finding.is_bad());
     let is_by_validity = match (report.quality.score, report.quality.validity) {
         (Some(score), Some(validity)) => score >= 100.0 * validity - 0.01,
         _ => false,
     };
-    if is_rejecting && is_by_validity {
-        alerts.retain(|alert| alert.code != AlertCode::QualityBelowMinimum);
-    }
+    let is_said = |code| match code {
+        AlertCode::QualityBelowMinimum => is_by_validity,
+        AlertCode::MissingFieldsOverLimit => true, // rows that lack a required field are rejected
+        _ => false,
+    };
+    alerts.retain(|alert| !(is_rejecting && is_said(alert.code)));
 }
 
 /// The rows whose values stand out, for the report.
@@ -63,4 +69,17 @@ pub(super) fn outliers_told(tally: &Tally, plan: &Plan) -> Option<Systematic> {
         rows,
         advice,
     })
+}
+
+/// What the assessment of a job rests on.
+pub(super) fn assessed(report: &Report, tally: &Tally, rules: &Rules, drifts: &[Drift], findings: &[Finding]) -> Vec<Finding> {
+    let is_required = |field: Field| rules.columns.required.contains(field);
+    let look = JobLook {
+        score: report.quality.score,
+        score_min: rules.quality.score_min,
+        hostile_cells: tally.checked.formula_cells,
+        has_other_columns: drifts.iter().any(Drift::concerns_columns),
+        has_moved: drifts.iter().any(|drift| matches!(drift, Drift::Moved { field, .. } if is_required(*field))),
+    };
+    data_quality::job(&look, findings)
 }

@@ -564,7 +564,7 @@ fn read_again(
                     return Err(Fatal::Machine { what, source: io::ErrorKind::StorageFull.into() });
                 }
                 Outcome::Waits(reason) => why = format!("{}: {reason}", path.display()),
-                Outcome::Recorded(_) => "it was taken for a new file".clone_into(&mut why),
+                Outcome::Recorded(_) | Outcome::Held(_) => "it was taken for a new file".clone_into(&mut why),
             }
             group.roll_back()?;
         }

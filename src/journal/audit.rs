@@ -81,6 +81,12 @@ pub enum Action {
     Rebuilt,
     /// The store's schema was raised.
     StoreMigrated,
+    /// A file's figures were too bad to count it unseen: it waits for a person.
+    Held,
+    /// A person had a held file taken in.
+    HoldReleased,
+    /// A person had a held file moved to `failed/`.
+    HoldDiscarded,
     /// An alert was acknowledged.
     AlertAcknowledged,
 }

@@ -294,6 +294,9 @@ impl Spool {
             for output in Output::ALL {
                 let _ = folder.remove_file(Path::new(output.file_name())); // usually none is there; the removal of the folder tells
             }
+            for mark in super::HoldMark::ALL {
+                let _ = folder.remove_file(Path::new(mark.file_name())); // likewise
+            }
             for count in 1..=DEATHS_MAX {
                 let _ = folder.remove_file(Path::new(&format!("{DEATH_PREFIX}{count}"))); // likewise
             }
