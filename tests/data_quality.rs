@@ -113,5 +113,5 @@ fn figures_go_with_their_job_and_are_made_again_with_the_store() {
     assert_eq!(kept(&root), rest, "after a rebuild");
     let before = root.journal("alerts").len();
     take(&root, 20, Fault::Rejects);
-    assert_eq!(told(&root, before), ["missing_fields_over_limit", "quality_below_minimum"], "seven files are too few a past");
+    assert_eq!(told(&root, before), ["quality_below_minimum", "missing_fields_over_limit"], "seven files are too few a past");
 }

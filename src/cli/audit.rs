@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
+use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -13,6 +14,7 @@ use sha2::{Digest, Sha256};
 use super::{Exit, Global, Outcome, Trouble, print_json};
 use crate::beneath::OpenFolder;
 use crate::config::Config;
+use crate::inbox;
 use crate::ingest::archived_place;
 use crate::journal::report::Kind;
 use crate::journal::{self, Journal, Report, hex};
@@ -105,6 +107,7 @@ impl Audit {
             Ok(store) => prove(&config, &store, &mut proof)?,
             Err(fault) => prove_nothing(&config, fault, &mut proof)?,
         };
+        let waiting = prove_held(&config, &mut proof)?;
         let holds = proof.holds() && chain["holds"] == true;
         let told: Vec<Value> = proof
             .listed
@@ -115,6 +118,7 @@ impl Audit {
         let result = json!({
             "holds": holds,
             "jobs": { "proven": proven, "by_record_only": by_record, "broken": broken, "in_progress": proof.in_progress },
+            "held": waiting,
             "reports_without_job": proof.unknown,
             "audit_chain": chain,
             "store": if proof.faults.is_empty() { "ok" } else { "damaged" },
@@ -128,6 +132,27 @@ impl Audit {
         }
         Ok(if holds { Exit::Done } else { Exit::Failed })
     }
+}
+
+/// Files that wait for a person: each must lie in its claim folder with the content that was assessed. How many are whole.
+fn prove_held(config: &Config, proof: &mut Proof) -> Result<u64, Trouble> {
+    let mut whole = 0;
+    for held in inbox::held(&config.folders.claimed)? {
+        let rel = inbox::path_from_text(&held.file).unwrap_or_else(|| PathBuf::from(&held.file));
+        let path = config.folders.claimed.join(&held.job_id).join(rel);
+        let why = match std::fs::File::open(&path).and_then(|file| sha256_of(&file)) {
+            Ok(hash) if held.sha256.as_deref() == Some(hex(&hash).as_str()) => {
+                whole += 1;
+                continue;
+            }
+            // Somebody decided about it while we looked: it is no longer held.
+            _ if !inbox::held(&config.folders.claimed)?.contains(&held) => continue,
+            Ok(_) => "it is held, and its content is not what was assessed".to_owned(),
+            Err(error) => format!("it is held, and its file cannot be read: {error}"),
+        };
+        proof.add(Finding { job_id: held.job_id, file: held.file, verdict: Verdict::Broken, why: vec![why] });
+    }
+    Ok(whole)
 }
 
 /// The store; inside, what is wrong with one that cannot be opened although there are reports of jobs.

@@ -63,8 +63,8 @@ fn every_mistake_says_what_where_and_what_to_do() {
             "2: [source.a] outcomes_complete: must be true or false, not 3; write outcomes_complete = true",
         ),
         (
-            "[risk]\nhold_on_risk = 'critical'",
-            "2: [risk] hold_on_risk: only \"off\" is available in this version, not 'critical'; write hold_on_risk = \"off\"; a later version can hold drops back",
+            "[risk]\nhold_on_risk = 'always'",
+            "2: [risk] hold_on_risk: must be \"off\" or \"critical\" or \"high\", not 'always'; write hold_on_risk = \"off\"",
         ),
         // Types and words.
         ("watch = 5", "1: watch: must be a table, not 5; write it as a section: [watch]"),
