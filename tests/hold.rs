@@ -136,4 +136,8 @@ fn without_the_setting_and_for_files_that_are_named_nothing_is_held() {
     assert_eq!((root.leads().len(), held(&root).len()), (3, 0), "whoever names a file asks for it");
     let moved = root.run(&["ingest", "--move", root.write("outside/other.csv", bad() + "A,a@example.com,1\n").to_str().expect("a path")]);
     assert_eq!((moved.code, held(&root).len()), (Some(1), 1), "dropped, and held: {moved:?}");
+    let daemon = root.daemon();
+    let through = root.run(&["ingest", root.write("outside/third.csv", bad() + "B,b@example.com,1\n").to_str().expect("a path")]);
+    assert_eq!((through.code, held(&root).len()), (Some(1), 2), "dropped by a daemon, and told: {through:?}");
+    daemon.stop();
 }

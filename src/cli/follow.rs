@@ -6,11 +6,11 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::Trouble;
+use super::{Exit, Trouble};
 use crate::beneath;
-use crate::config::Config;
+use crate::config::{Config, Hold};
 use crate::durable;
-use crate::inbox::{display_name, ignored_by_name};
+use crate::inbox::{Held, display_name, held, ignored_by_name, path_from_text};
 use crate::journal::Report;
 use crate::reading::{Look, look_of};
 use crate::store::open_to_read;
@@ -119,9 +119,25 @@ pub(super) fn report_of(config: &Config, dropped: &Dropped, mut look: impl FnMut
             return serde_json::from_str(&job.report)
                 .map_err(|error| Trouble::environment(format!("a report in the store cannot be read: {error}")));
         }
+        if config.risk.hold != Hold::Off && is_held(config, dropped)? {
+            return Err(Trouble {
+                exit: Exit::Failed,
+                text: "the file is held until a person decides; nothing of it is counted. `valhalla hold` shows why".to_owned(),
+            });
+        }
         if !look() {
             return Err(Trouble::environment("the daemon is gone; the file is in its inbox and will be taken at its next start"));
         }
         std::thread::park_timeout(Duration::from_millis(10));
     }
+}
+
+/// Whether the daemon holds a dropped copy back.
+fn is_held(config: &Config, dropped: &Dropped) -> io::Result<bool> {
+    let claimed = &config.folders.claimed;
+    let is_it = |held: &Held| {
+        let path = claimed.join(&held.job_id).join(path_from_text(&held.file).unwrap_or_else(|| PathBuf::from(&held.file)));
+        path.symlink_metadata().is_ok_and(|metadata| metadata.ino() == dropped.inode)
+    };
+    Ok(held(claimed)?.iter().any(is_it))
 }

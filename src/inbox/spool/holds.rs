@@ -72,10 +72,8 @@ pub fn held(claimed: &Path) -> io::Result<Vec<Held>> {
     };
     let mut found = Vec::new();
     for entry in entries {
-        let text = match std::fs::read(entry?.path().join(HoldMark::Held.file_name())) {
-            Ok(text) => text,
-            Err(_) => continue, // not held, or decided about meanwhile
-        };
+        let read = std::fs::read(entry?.path().join(HoldMark::Held.file_name()));
+        let Ok(text) = read else { continue }; // not held, or decided about meanwhile
         found.extend(serde_json::from_slice::<Held>(&text).ok());
     }
     found.sort_unstable_by(|a, b| a.job_id.cmp(&b.job_id));
