@@ -33,7 +33,7 @@ fn file(day: u64, fault: Fault) -> String {
         let mut phone = if row % 10 == 0 { "" } else { "416-555-0199" };
         let mut email = format!("p{day}x{row}@example.com");
         match fault {
-            Fault::Rejects if row % 4 == 0 => email = "none".to_owned(),
+            Fault::Rejects if row % 4 == 0 => "none".clone_into(&mut email),
             Fault::NoPhones if row % 2 == 0 => phone = "",
             Fault::OtherValues => value = value * 7 / 4,
             Fault::Outliers if row % 20 == 3 => value *= 100_000,
