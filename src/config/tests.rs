@@ -64,7 +64,7 @@ fn every_mistake_says_what_where_and_what_to_do() {
         ),
         (
             "[risk]\nhold_on_risk = 'always'",
-            "2: [risk] hold_on_risk: must be \"off\" or \"critical\" or \"high\", not 'always'; write hold_on_risk = \"off\"",
+            "2: [risk] hold_on_risk: must be \"off\" or \"critical\" or \"high\", not 'always'; write for example hold_on_risk = \"off\"",
         ),
         // Types and words.
         ("watch = 5", "1: watch: must be a table, not 5; write it as a section: [watch]"),
