@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 
 use crate::clock::{self, Stopwatch};
 use crate::config::{Config, Poll};
+use crate::delivery::{Attempt, Courier};
 use crate::durable::{self, Sync};
 use crate::inbox::{Arrival, Drop, Hint, PollMode, STATUS_FILE, Settle, SettleRules, Verdict, Watch, display_name, path_text};
 use crate::ingest::rescore::figures;
@@ -66,6 +67,8 @@ pub enum Event {
     Worked(Box<Worked>),
     /// No lesson is being worked out any more; why not to its end.
     Taught(Option<String>),
+    /// What came of an attempt to deliver an alert.
+    Delivered(Box<Attempt>),
 }
 
 /// Why the daemon ended other than by being asked to.
@@ -197,6 +200,7 @@ struct Daemon<'d> {
     settle: Settle,
     watch: Option<Watch>,
     monitor: Monitor,
+    courier: Courier,
     clock: Stopwatch,
     arrivals: HashMap<PathBuf, Arrival>,
     /// Claimed drops of an earlier run, or that the program failed at: taken before anything new.
@@ -219,6 +223,7 @@ struct Daemon<'d> {
     snapshot_at: u64,
     snapshot_due: bool,
     monitor_at: u64,
+    channels_at: u64,
 }
 
 impl<'d> Daemon<'d> {
@@ -240,6 +245,7 @@ impl<'d> Daemon<'d> {
             settle: Settle::new(rules),
             watch: None,
             monitor: Monitor::default(),
+            courier: Courier::default(),
             clock: Stopwatch::start(),
             arrivals: HashMap::new(),
             again: recovered.again,
@@ -255,18 +261,21 @@ impl<'d> Daemon<'d> {
             snapshot_at: 0,
             snapshot_due: false,
             monitor_at: 0,
+            channels_at: 0,
         }
     }
 
     /// Rounds until asked to end.
     fn rounds(&mut self, trouble: &mut Trouble) -> Result<(), Fatal> {
         self.watch_inbox()?;
+        self.start_courier()?;
         tracing::info!(root = %self.config.root.display(), mode = self.config.mode.as_str(), "running");
         self.write_snapshots(true);
         while !self.shutdown.is_stopping() {
             self.round()?;
             self.ingest.tell_folded(false)?;
             self.teach()?;
+            self.look_at_channels()?;
             *trouble = Trouble { failures: 0, pause_ms: PAUSE_MS };
             self.keep_time();
             self.wait();
@@ -433,6 +442,25 @@ impl<'d> Daemon<'d> {
         Ok(())
     }
 
+    /// Alerts are delivered beside, so that no drop waits for a channel.
+    fn start_courier(&mut self) -> Result<(), Fatal> {
+        let events = self.shutdown.events.clone();
+        let tell = move |attempt| events.send(Event::Delivered(Box::new(attempt))).is_ok();
+        self.courier = Courier::start(&self.config.alerts.channels, &self.config.store.path, tell)
+            .map_err(|source| Fatal::Machine { what: "starting a thread".to_owned(), source })?;
+        Ok(())
+    }
+
+    /// A channel that hangs makes no attempts that could be told of: it is looked at from time to time.
+    fn look_at_channels(&mut self) -> Result<(), Fatal> {
+        let now = self.clock.elapsed_ms();
+        if now < self.channels_at {
+            return Ok(());
+        }
+        self.channels_at = now + self.config.risk.monitor_seconds * 1000;
+        self.ingest.note_channels()
+    }
+
     fn watch_inbox(&mut self) -> Result<(), Fatal> {
         self.watch = None;
         let mode = match self.config.watch.poll {
@@ -512,6 +540,10 @@ impl<'d> Daemon<'d> {
             }
             Event::Worked(worked) => match self.ingest.take_lesson(*worked) {
                 Ok(_) => {}
+                Err(fatal) => self.fatal = Some(fatal),
+            },
+            Event::Delivered(attempt) => match self.ingest.record_attempt(&attempt) {
+                Ok(()) => {}
                 Err(fatal) => self.fatal = Some(fatal),
             },
             Event::Taught(trouble) => {

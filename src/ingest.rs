@@ -9,6 +9,7 @@
 
 mod after;
 mod committer;
+mod courier;
 mod delivery;
 mod drifting;
 mod hold;

@@ -11,7 +11,7 @@ use std::path::Path;
 const FLOORS: &[&[&str]] = &[
     &["engine", "beneath", "clock", "durable"],
     &["reading", "journal", "learning", "lock", "store", "config", "progress", "render"],
-    &["inbox", "risk", "logging"],
+    &["inbox", "risk", "logging", "delivery"],
     &["ingest"],
     &["daemon", "ingestion"],
     &["cli"],
@@ -23,6 +23,7 @@ const BESIDE: &[(&str, &str, &str)] = &[
     ("store", "journal", "the outbox holds journal lines until they are published"),
     ("store", "learning", "the history that lessons are made of, and the state that they leave"),
     ("progress", "journal", "what is shown of a running daemon includes its last reports and alerts"),
+    ("config", "journal", "a channel says from which severity on it is told"),
     ("render", "journal", "receipts and tables are made of report records"),
     ("render", "learning", "pages show what was learned"),
 ];

@@ -6,6 +6,7 @@
 //! In reading order: `root.rs` finds the root; `raw.rs` is the tree as typed; `section.rs` reads one table of it;
 //! `install.rs`, `rows.rs` and `reading.rs` say what each setting means; `version.rs` hashes what affects rows; `show.rs` prints it all.
 
+mod alerts;
 mod install;
 mod mistake;
 mod raw;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 
 use crate::engine::rules::Rules;
 
+pub use alerts::{Alerts, Channel, ChannelKind, Email, EmailTls, Secret};
 pub use mistake::{ConfigError, ConfigErrors, Origin};
 pub use root::{FILE_NAME, Root, find_root};
 pub use section::Setting;
@@ -42,9 +44,9 @@ pub const DEFAULT_FILE: &str = include_str!("../../docs/valhalla.toml");
 const FILE_BYTES_MAX: u64 = 4 << 20;
 
 /// Sections that belong to later versions. Ignoring one would look like it worked.
-const LATER: [&str; 3] = ["alerts", "metrics", "retention"];
+const LATER: [&str; 2] = ["metrics", "retention"];
 
-const TOP_KEYS: [&str; 20] = [
+const TOP_KEYS: [&str; 21] = [
     "mode",
     "folders",
     "watch",
@@ -53,6 +55,7 @@ const TOP_KEYS: [&str; 20] = [
     "output",
     "log",
     "risk",
+    "alerts",
     "reading",
     "columns",
     "outcomes",
@@ -90,6 +93,8 @@ pub struct Config {
     pub log: Log,
     /// What is watched over.
     pub risk: Risk,
+    /// Who is told of alerts.
+    pub alerts: Alerts,
     /// What models may look at.
     pub model: Model,
     rules: Arc<Rules>,
@@ -411,6 +416,7 @@ fn resolve(root: &Root, raw: &RawConfig) -> Result<Config, ConfigErrors> {
     let output = install::output(&open("output", &["leads", "receipts"]));
     let log = install::log(&open("log", &["level", "rotate_bytes", "keep", "journal_rotate_bytes"]));
     let risk = install::risk(&open("risk", &["hold_on_risk", "monitor_seconds"]));
+    let alerts = alerts::read(&findings, &open("alerts", &alerts::KEYS), &root.path);
     let trials = read_trials(&findings, &top);
     let (rules, model) = read_rules(&findings, &raw.top, &trials, true);
     let sources = read_sources(&findings, &raw.top, &top, &trials);
@@ -427,6 +433,7 @@ fn resolve(root: &Root, raw: &RawConfig) -> Result<Config, ConfigErrors> {
         output,
         log,
         risk,
+        alerts,
         model,
         rules: Arc::new(rules),
         sources,

@@ -166,6 +166,7 @@ impl Ingest {
     /// Counts an alert, and has its line written once the group is durable.
     pub(super) fn post_alert(&self, group: &Group<'_>, alert: &Alert) -> Result<(), Fatal> {
         self.progress.count_alert(alert.severity);
+        self.enqueue(group, alert)?;
         Ok(group.post(Journal::Alerts, self.rotate_bytes(), |_, _| alert.to_line())?)
     }
 

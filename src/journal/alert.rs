@@ -198,6 +198,13 @@ alert_codes! {
         "The report lists the rows under `outliers`: look whether amounts were typed or exported wrongly.";
     JobHeld "job_held" Critical "A file is held: its figures are too bad to count them unseen"
         "Look at the file, then `valhalla hold release JOB` to take it in, or `valhalla hold discard JOB` to move it to failed/.";
+    // Delivery.
+    ChannelFailing "channel_failing" Warning "Alerts do not get through a channel"
+        "Run `valhalla alerts test CHANNEL`; check its address and secret under [[alerts.channel]]. What waits is tried again by itself.";
+    DeliveryGivenUp "delivery_given_up" Warning "A channel refused an alert for good"
+        "Correct the channel's address, secret or recipients, then run `valhalla alerts test CHANNEL`; the alert stands in alerts.jsonl.";
+    DeliveriesDropped "deliveries_dropped" Warning "Alerts were dropped from the full queue of a channel"
+        "Nothing is missing in alerts.jsonl; repair or remove the channel, or raise its min_severity.";
     PreviousRunDied "previous_run_died" Warning "The last run did not end by itself"
         "Nothing is lost, recovery has run; look in the system's journal for the cause (memory, power, kill).";
 }

@@ -21,12 +21,25 @@ CREATE TABLE deliveries (
     id         INTEGER PRIMARY KEY,
     channel    TEXT NOT NULL,
     alert      TEXT NOT NULL,                     -- its id: whoever receives it twice knows it by that
+    severity   INTEGER NOT NULL,                  -- 0 info, 1 warning, 2 critical: what is dropped first from a full queue
     line       BLOB NOT NULL,                     -- the alert as JSON
+    at_ms      INTEGER NOT NULL,                  -- since when it waits
     attempts   INTEGER NOT NULL DEFAULT 0,
     next_ms    INTEGER NOT NULL,
     last_error TEXT,
     UNIQUE (channel, alert)
 );
+
+-- How each channel did lately.
+CREATE TABLE channels (
+    name       TEXT PRIMARY KEY,
+    failures   INTEGER NOT NULL DEFAULT 0,        -- in a row; 0 after one that went through
+    error      TEXT,                              -- the last one, ever
+    error_ms   INTEGER,
+    success_ms INTEGER,
+    dropped    INTEGER NOT NULL DEFAULT 0,        -- from a full queue, not told yet
+    given_up   INTEGER NOT NULL DEFAULT 0         -- refused for good, ever
+) WITHOUT ROWID;
 
 -- What each file of a source was like, to tell when one is unlike the others.
 CREATE TABLE file_figures (
