@@ -1,5 +1,7 @@
 //! The commands: one file each, thin. Here the arguments, what all commands share, and the exit codes.
 
+mod alerts;
+mod alerts_test;
 mod audit;
 mod check;
 mod check_page;
@@ -93,6 +95,8 @@ enum Command {
     Check(check::Check),
     /// What the daemon is doing, and totals
     Status(status::Status),
+    /// What was told, and whether telling works
+    Alerts(alerts::Alerts),
     /// Past jobs, or one in full
     Reports(reports::Reports),
     /// Leads, to look at or to export
@@ -233,6 +237,7 @@ fn dispatch(arguments: Arguments) -> u8 {
         Command::Ingest(command) => command.run(&global),
         Command::Check(command) => command.run(&global),
         Command::Status(command) => command.run(&global),
+        Command::Alerts(command) => command.run(&global),
         Command::Reports(command) => command.run(&global),
         Command::Leads(command) => command.run(&global),
         Command::Packet(command) => command.run(&global),

@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{Exit, Global, Outcome, Trouble, print_json};
+use crate::clock;
 use crate::config::Config;
 use crate::daemon;
 use crate::inbox::{display_name, held, waiting_count};
@@ -70,6 +71,7 @@ fn look(config: &Config) -> Result<Value, Trouble> {
         }
         Err(error) => return Err(error.into()),
     };
+    status["channels"] = channels(config)?;
     status["totals"] = json!({
         "files": { "processed": totals.processed, "failed": totals.failed, "duplicate": totals.duplicate, "dry_run": totals.dry_runs,
                    "undone": totals.undone },
@@ -79,6 +81,24 @@ fn look(config: &Config) -> Result<Value, Trouble> {
         "outcomes": { "total": totals.outcomes, "waiting": totals.outcomes_waiting },
     });
     Ok(status)
+}
+
+/// How each channel did lately.
+fn channels(config: &Config) -> Result<Value, Trouble> {
+    if config.alerts.channels.is_empty() || !config.store.path.exists() {
+        return Ok(json!([]));
+    }
+    let store = open_to_read(&config.store.path)?;
+    let at = |ms: Option<i64>| ms.map(clock::rfc3339);
+    let mut channels = Vec::new();
+    for channel in &config.alerts.channels {
+        let state = store.channel_state(&channel.name)?;
+        channels.push(json!({
+            "name": channel.name, "waiting": state.waiting, "failures": state.failures, "last_error": state.error,
+            "last_error_at": at(state.error_ms), "last_success_at": at(state.success_ms), "given_up": state.given_up,
+        }));
+    }
+    Ok(Value::Array(channels))
 }
 
 /// Files that were taken out of the inbox and are not archived yet: being worked on, or left by a crash.
@@ -120,6 +140,11 @@ fn page(status: &Value) -> String {
             counted(status["last"]["rows"]["total"].as_u64().unwrap_or(0), "row", "rows"),
             status["last"]["duration_ms"]
         );
+    }
+    for channel in status["channels"].as_array().into_iter().flatten() {
+        let error = channel["last_error"].as_str().map_or(String::new(), |error| format!(", last error {error}"));
+        let success = text(&channel["last_success_at"]);
+        page += &format!("channel   {}: {} waiting, last success {success}{error}\n", text(&channel["name"]), count(&channel["waiting"]));
     }
     if let Some(why) = status["totals_unknown"].as_str() {
         return page + &format!("totals    unknown: {why}\n");

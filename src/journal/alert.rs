@@ -201,6 +201,8 @@ alert_codes! {
     // Delivery.
     ChannelFailing "channel_failing" Warning "Alerts do not get through a channel"
         "Run `valhalla alerts test CHANNEL`; check its address and secret under [[alerts.channel]]. What waits is tried again by itself.";
+    ChannelTest "channel_test" Info "A test of a channel"
+        "Nothing to do: somebody ran `valhalla alerts test`.";
     DeliveryGivenUp "delivery_given_up" Warning "A channel refused an alert for good"
         "Correct the channel's address, secret or recipients, then run `valhalla alerts test CHANNEL`; the alert stands in alerts.jsonl.";
     DeliveriesDropped "deliveries_dropped" Warning "Alerts were dropped from the full queue of a channel"
