@@ -55,7 +55,6 @@ fn every_mistake_says_what_where_and_what_to_do() {
         ("[source.zillow.columns]\nrequird = ['email']", "2: [source.zillow.columns] requird: unknown key; did you mean 'required'?"),
         ("[columns.rules.Lot]\nmatch = 'x'", "2: [columns.rules.Lot] match: unknown key; did you mean 'matches'?"),
         // Later versions.
-        ("[[alerts.channel]]\nurl = 'x'", "1: alerts: not available in this version; remove it"),
         ("[metrics]", "1: metrics: not available in this version; remove it"),
         ("[retention]\ndays = 3", "1: retention: not available in this version; remove it"),
         (
