@@ -22,7 +22,8 @@
 //!    people and programs; [`config`] is what we were told.
 //! 4. [`inbox`] owns the folders: watch, settle, claim, archive. [`risk`] looks at ourselves, [`logging`] writes it down.
 //! 5. [`ingest`] is the story of one file, from claim to done. Read this if you read only one file.
-//! 6. [`daemon`] waits for events and hands over what is ready; [`cli`] holds the commands.
+//! 6. [`daemon`] waits for events and hands over what is ready; [`preflight`] tries everything out before it is relied on;
+//!    [`cli`] holds the commands.
 //!
 //! [`beneath`], [`clock`], [`durable`], [`lock`] and [`progress`] are small tools with one job each.
 
@@ -41,6 +42,7 @@ pub mod journal;
 pub mod learning;
 pub mod lock;
 pub mod logging;
+pub mod preflight;
 pub mod progress;
 pub mod reading;
 pub mod render;

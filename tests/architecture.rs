@@ -14,6 +14,7 @@ const FLOORS: &[&[&str]] = &[
     &["inbox", "risk", "logging", "delivery"],
     &["ingest"],
     &["daemon", "ingestion"],
+    &["preflight"],
     &["cli"],
     &["main"],
 ];

@@ -222,13 +222,13 @@ fn tell_report(global: &Global, config: &Arc<Config>, store: &Store, report: &Re
 }
 
 /// Ctrl-C and SIGTERM end the work in order: what is in hand is given up, the store and the lock are left as at any end.
-struct Signals {
+pub(super) struct Signals {
     thread: Option<std::thread::JoinHandle<()>>,
     quit: Arc<Notify>,
 }
 
 impl Signals {
-    fn listen(stop: &Arc<AtomicBool>) -> std::io::Result<Self> {
+    pub(super) fn listen(stop: &Arc<AtomicBool>) -> std::io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (mut interrupt, mut terminate) = {
             let _inside = runtime.enter();

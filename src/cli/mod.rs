@@ -14,6 +14,7 @@ mod init;
 mod leads;
 mod model;
 mod packet;
+mod preflight;
 mod rebuild;
 mod replay;
 mod reports;
@@ -117,6 +118,8 @@ enum Command {
     Hold(hold::Hold),
     /// Give stored leads the score that they would get today
     Rescore(rescore::Rescore),
+    /// Is this installation ready for production?
+    Preflight(preflight::Preflights),
     /// Prove that every row ever dropped is accounted for
     Audit(audit::Audit),
     /// Make the store anew from the archived originals and the journals
@@ -248,6 +251,7 @@ fn dispatch(arguments: Arguments) -> u8 {
         Command::Undo(command) => command.run(&global),
         Command::Hold(command) => command.run(&global),
         Command::Rescore(command) => command.run(&global),
+        Command::Preflight(command) => command.run(&global),
         Command::Audit(command) => command.run(&global),
         Command::Rebuild(command) => command.run(&global),
         Command::Init(command) => command.run(&global),

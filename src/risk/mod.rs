@@ -14,12 +14,12 @@ pub use finding::{Finding, Level};
 
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;
-use crate::journal::Report;
 use crate::journal::report::{Fate, Kind};
 use crate::journal::snapshot::{
     AlertTotals, DataQuality, DataQualityDetails, IngestionFigures, ProcessingFigures, ProductionExecution, Reasons, RiskAssessment,
     RiskMonitoringResults, Security, SecurityDetails, SystemMetrics, SystemPerformance, percent,
 };
+use crate::journal::{AlertCode, Report};
 use crate::progress::Look;
 
 const LATER: &str = "not measured yet: this probe comes in a later version";
@@ -148,6 +148,19 @@ pub fn execution(config: &Config, report: &Report) -> ProductionExecution {
         },
         reasons: Reasons::new(),
     }
+}
+
+/// What can be found about the installation by looking, without having watched it.
+#[must_use]
+pub fn probe(config: &Config) -> Vec<Finding> {
+    use std::os::unix::fs::PermissionsExt;
+    let inbox = &config.folders.inbox;
+    let (level, detail) = match std::fs::metadata(inbox).map(|metadata| metadata.permissions().mode() & 0o7777) {
+        Ok(mode) if mode & 0o002 == 0 => (Level::Fine, format!("{}: mode {mode:o}", inbox.display())),
+        Ok(mode) => (Level::Warning, format!("{}: anyone may write there (mode {mode:o})", inbox.display())),
+        Err(error) => (Level::Unknown, format!("{}: {error}", inbox.display())),
+    };
+    vec![Finding::new(AlertCode::WorldWritableInbox, level, detail)]
 }
 
 fn data_quality(last: Option<&Report>, config: &Config) -> DataQuality {
