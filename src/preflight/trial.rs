@@ -100,7 +100,9 @@ fn moved(config: &Config, root: &Path) -> Config {
     };
     let store = crate::config::Store { path: root.join("valhalla.db"), ..config.store.clone() };
     let output = Output { leads: LeadsFile::Jsonl, receipts: Receipts::Always };
-    Config { root: root.to_owned(), mode: Mode::Live, folders, store, output, ..config.clone() }
+    let mut moved = config.clone();
+    (moved.root, moved.mode, moved.folders, moved.store, moved.output) = (root.to_owned(), Mode::Live, folders, store, output);
+    moved
 }
 
 /// One sample and what became of it.
