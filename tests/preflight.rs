@@ -5,7 +5,6 @@ mod support;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
@@ -115,8 +114,9 @@ fn put_back(root: &Root, path: &str) {
     fs::rename(root.path("outside/aside"), there).expect("put back");
 }
 
+/// Without a fault; one source has rules of its own.
 fn default_config(root: &Root) {
-    root.configure("");
+    root.configure("[source.vendor.columns]\nemail = \"minimal\"\n");
     set_mode(root, "valhalla.toml", 0o640);
 }
 
