@@ -260,7 +260,7 @@ const FAULTS: &[Fault] = &[
         name: "the store belongs to another program",
         check: "store",
         result: "FAILED",
-        put_in: |root| change_store(root, |bytes| bytes[68..72].fill(7)), // application_id
+        put_in: |root| change_store(root, |bytes| bytes[60..64].fill(0)), // user_version
         take_out: store_back,
     },
     Fault {
@@ -343,4 +343,99 @@ fn each_fault_turns_its_check_and_without_it_all_holds_again() {
 fn preflight_fails(whole: &Value) -> Vec<String> {
     let checks = whole["checks"].as_array().expect("checks").iter();
     checks.filter(|check| check["result"] == "FAILED").map(|check| format!("{}: {}", check["name"], check["measured"])).collect()
+}
+
+#[test]
+fn rules_of_ones_own_are_no_fault() {
+    let root = made();
+    for (name, config) in [
+        ("names", "[columns]\nrequired = [\"email\", \"phone\"]\n[columns.aliases]\nemail = [\"Mail Privat\"]\nname = [\"Kunde\"]\n"),
+        ("values", "[columns.rules.value]\nmin = 5\nmax = 90\n[columns.rules.location]\none_of = [\"Berlin\", \"Ulm\"]\n"),
+        ("patterns", "[columns.rules.email]\nmatches = '.+@acme\\.com'\n[columns.rules.Lot]\nmatches = 'L-\\d{3,4}'\n"),
+        ("marks", "[columns]\ndecimal = \"comma\"\n[reading]\ndelimiter = \";\"\n"),
+        ("encoding", "[reading]\nencoding = \"utf-16le\"\n"),
+        ("no leads in the store", "[store]\nleads = false\n"),
+        ("minimal addresses", "[columns]\nemail = \"minimal\"\nrequired = [\"email\"]\n"),
+        (
+            "an experiment",
+            "[[experiments]]\nid = \"first-contact\"\n[[experiments.variants]]\nid = \"a\"\nweight = 50\n[[experiments.variants]]\nid = \"b\"\nweight = 50\n",
+        ),
+    ] {
+        root.configure(config);
+        let (code, whole) = preflight(&root);
+        assert_eq!((code, preflight_fails(&whole)), (Some(0), Vec::new()), "{name}");
+        for item in ["csv_ingestion", "data_quality", "pipeline_processing"] {
+            assert_eq!(whole["validation_results"][item], "PASSED", "{name}: {whole:#}");
+        }
+    }
+}
+
+#[test]
+fn the_daemon_beside_it_is_looked_at_and_left_alone() {
+    let root = made();
+    let daemon = root.daemon();
+    support::wait_for("the first look", || root.has("logs/risk_monitoring_results.json"));
+    let whole = assert_turned(&root, "monitors", "PASSED");
+    assert_eq!(check(&whole, "lock")["result"], "PASSED", "{whole:#}");
+    let before = root.journal("audit");
+    let look = root.text("logs/risk_monitoring_results.json");
+    let mut old: Value = serde_json::from_str(&look).expect("JSON");
+    old["timestamp"] = Value::from("2025-01-01T00:00:00.000Z");
+    root.write("logs/risk_monitoring_results.json", old.to_string());
+    assert_turned(&root, "monitors", "FAILED");
+    root.write("logs/risk_monitoring_results.json", look);
+    assert_turned(&root, "monitors", "PASSED");
+    assert_eq!(root.journal("audit"), before);
+    root.assert_alive("after.csv");
+    daemon.stop();
+    assert_turned(&root, "monitors", "WARNING");
+    let dry = root.daemon_with(&["--dry-run"], &[]);
+    assert_turned(&root, "mode", "FAILED");
+    dry.stop();
+    assert_turned(&root, "mode", "PASSED");
+}
+
+#[test]
+fn a_small_disk_and_few_inodes() {
+    if !support::has_own_mounts("a_small_disk_and_few_inodes") {
+        return;
+    }
+    let dir = tempfile::tempdir().expect("temporary folder");
+    let mount = |options: &str| {
+        support::tool(
+            "mount",
+            &["-t".as_ref(), "tmpfs".as_ref(), "-o".as_ref(), options.as_ref(), "none".as_ref(), dir.path().as_os_str()],
+        )
+        .expect("mounted");
+        let root = Root::at(dir.path().to_path_buf());
+        root.run(&["init"]).exits(0);
+        root
+    };
+    assert_turned(&mount("size=40m,mode=755"), "disk of processed", "FAILED");
+    assert_turned(&mount("size=400m,mode=755"), "disk of processed", "PASSED");
+    assert_turned(&mount("size=400m,nr_inodes=700,mode=755"), "inodes of processed", "FAILED");
+    assert_turned(&mount("size=400m,nr_inodes=5000,mode=755"), "inodes of processed", "WARNING");
+    let root = mount("size=400m,nr_inodes=50000,mode=755");
+    assert_turned(&root, "inodes of processed", "PASSED");
+    let archive = root.path("processed");
+    let mounted = support::tool("mount", &["-t".as_ref(), "tmpfs".as_ref(), "none".as_ref(), archive.as_os_str()]);
+    mounted.expect("mounted");
+    assert_turned(&root, "one file system", "FAILED");
+    support::tool("umount", &[archive.as_os_str()]).expect("unmounted");
+    assert_turned(&root, "one file system", "PASSED");
+}
+
+#[test]
+fn what_keeps_it_from_checking_is_told_by_the_exit_code() {
+    let root = made();
+    root.configure("[watch]\nsettle_ms = \"soon\"\n");
+    root.run(&["preflight"]).exits(2);
+    root.configure("");
+    let nowhere = root.path("outside/nowhere");
+    root.run(&["preflight", "--root", nowhere.to_str().expect("UTF-8")]).exits(3);
+    root.run(&["preflight", "--root", "/proc/tty"]).exits(3);
+    root.write(".preflight-left/.lock", "");
+    root.write(".preflight-left/inbox/x.csv", "x");
+    root.run(&["preflight", "--days", "3650"]).exits(0);
+    assert!(!root.has(".preflight-left"), "what a killed one left is removed");
 }

@@ -65,8 +65,16 @@ fn store(config: &Config) -> (Vec<Check>, Option<Store>) {
         };
         return (vec![check], None);
     }
-    match open_to_read(path).and_then(|store| store.verify().map(|()| store)) {
-        Ok(store) => (vec![Check { measured: format!("{}: quick_check ok", path.display()), ..check }], Some(store)),
+    let looked_over = open_to_read(path).and_then(|store| {
+        let schema = store.schema()?;
+        store.verify()?;
+        Ok((store, schema))
+    });
+    match looked_over {
+        Ok((store, (found, known))) => {
+            let older = if found < known { format!(", which the next start brings to {known}") } else { String::new() };
+            (vec![Check { measured: format!("{}: quick_check ok, schema {found}{older}", path.display()), ..check }], Some(store))
+        }
         Err(error) => {
             let action = match error {
                 StoreError::Busy { .. } => "Close the program that holds it, and run the preflight again.",

@@ -275,6 +275,17 @@ impl Store {
         if verdict == "ok" { Ok(()) } else { Err(StoreError::Damaged { path: self.path.display().to_string(), what: verdict }) }
     }
 
+    /// Its schema and the one that this program writes; an older one is brought forwards by the next writer.
+    ///
+    /// # Errors
+    /// [`StoreError::Foreign`] when it is the database of another program.
+    pub fn schema(&self) -> Result<(u32, u32)> {
+        if self.run(is_foreign)? {
+            return Err(StoreError::Foreign { path: self.path.display().to_string() });
+        }
+        Ok((self.run(|connection| connection.query_row("PRAGMA user_version", [], |row| row.get(0)))?, SCHEMA))
+    }
+
     fn migrate(&self) -> Result<()> {
         let found: u32 = self.run(|connection| connection.query_row("PRAGMA user_version", [], |row| row.get(0)))?;
         check_version(&self.path, found)?;
