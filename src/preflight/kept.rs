@@ -94,15 +94,14 @@ fn chain(config: &Config, store: Option<&Store>) -> Check {
     // The head says something only while nothing waits to be written, and no entry came in since.
     let quiet = |store: &Store| store.outbox().ok().filter(|waiting| waiting.lines.is_empty()).and(store.head(Journal::Audit).ok());
     let head = store.and_then(quiet);
-    let read = journal::read(&config.folders.logs, Journal::Audit).and_then(|records| records.collect::<Result<Vec<_>, _>>());
-    let records = match read {
+    let records = match journal::read(&config.folders.logs, Journal::Audit) {
         Ok(records) => records,
         Err(error) => {
             return Check { measured: error.to_string(), ..check }.turned(Held::Failed, "Let this user read logs/.");
         }
     };
     let head = head.filter(|head| store.is_some_and(|store| store.head(Journal::Audit).is_ok_and(|now| now == *head)));
-    match journal::verify_chain(records.into_iter().map(Ok), head.as_ref()) {
+    match journal::verify_chain(records, head.as_ref()) {
         Ok(verdict) => {
             let first = verdict.faults.first().map_or(String::new(), |fault| format!(": {fault}"));
             let faults = verdict.faults.len() as u64 + verdict.more;

@@ -69,12 +69,11 @@ pub fn build(rules: &Rules) -> Sample {
     let mut rows: Vec<Vec<String>> = Vec::new();
     let mut people = BTreeSet::new();
     for person in 0..GOOD + bad_rows {
-        let row = columns.iter().map(|column| match cell(column, rules, person, &people) {
-            Some(cell) => cell,
-            None => {
+        let row = columns.iter().map(|column| {
+            cell(column, rules, person, &people).unwrap_or_else(|| {
                 doubts.push(format!("no cell could be thought of that column '{}' would take", column.header));
                 String::new()
-            }
+            })
         });
         let row: Vec<String> = row.collect();
         let at = columns.iter().position(|column| column.field == Some(Field::Email)).unwrap_or_default();

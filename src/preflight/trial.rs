@@ -80,7 +80,11 @@ pub(super) fn run(config: &Config, stop: &Arc<AtomicBool>) -> Result<Trial, Pref
     // Each in a store of its own: the same people may be in all of them.
     for (at, source) in std::iter::once(None).chain(config.sources().map(Some)).enumerate() {
         let within = Arc::new(moved(config, &own.path.join(at.to_string())));
-        let mut taken = Taken::new(source, sample::build(&config.rules_for(source)));
+        let mut sample = sample::build(&config.rules_for(source));
+        if !config.store.leads {
+            (sample.new, sample.repeated) = (sample.new + sample.repeated, 0); // without leads nobody is known again
+        }
+        let mut taken = Taken::new(source, sample);
         match drive(&within, stop, &mut taken) {
             Ok(()) => samples.push(taken),
             Err(_) if stop.load(Ordering::Relaxed) => return Err(PreflightError::Stopped),
