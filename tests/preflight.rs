@@ -4,7 +4,7 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
@@ -438,4 +438,20 @@ fn what_keeps_it_from_checking_is_told_by_the_exit_code() {
     root.write(".preflight-left/inbox/x.csv", "x");
     root.run(&["preflight", "--days", "3650"]).exits(0);
     assert!(!root.has(".preflight-left"), "what a killed one left is removed");
+}
+
+#[test]
+fn a_store_of_another_user_is_told() {
+    let root = made();
+    root.write("outside/ten.csv", TEN);
+    root.run(&["ingest", root.path("outside/ten.csv").to_str().expect("UTF-8")]).exits(0);
+    assert_turned(&root, "owners", "PASSED");
+    let own = fs::metadata(root.path("logs")).expect("there").uid();
+    if std::os::unix::fs::chown(root.path("valhalla.db"), Some(own + 1), None).is_err() {
+        println!("skipped: only root can give a file away");
+        return;
+    }
+    assert_turned(&root, "owners", "WARNING");
+    std::os::unix::fs::chown(root.path("valhalla.db"), Some(own), None).expect("back");
+    assert_turned(&root, "owners", "PASSED");
 }
