@@ -27,9 +27,9 @@ use crate::ingest::rescore::figures;
 use crate::ingest::{Ended, Fatal, Ingest, Job, Notice, Recovered, Start, Wait, Worked, archived_place, finding_code};
 use crate::journal::{AlertCode, Report, snapshot};
 use crate::lock::{LockError, RootLock};
-use crate::progress::Progress;
+use crate::progress::{Progress, Verdict as Standing};
 use crate::reading::Look;
-use crate::risk::{self, Monitor};
+use crate::risk::{self, Finding, Looked, Monitor, Pulse, Suspicion};
 
 pub use talk::{Reply, ask, socket_path};
 
@@ -69,6 +69,8 @@ pub enum Event {
     Taught(Option<String>),
     /// What came of an attempt to deliver an alert.
     Delivered(Box<Attempt>),
+    /// The monitor has looked.
+    Looked(Box<Looked>),
 }
 
 /// Why the daemon ended other than by being asked to.
@@ -124,9 +126,18 @@ impl Shutdown {
 pub fn run(config: &Arc<Config>, shutdown: &Shutdown) -> Result<(), DaemonError> {
     let lock = take_lock(&config.root)?;
     let progress = Arc::new(Progress::default());
-    let talker = talk::start(config, &progress, shutdown)
+    let pulse = Arc::new(Pulse::default());
+    let talker = talk::start(config, &progress, &pulse, shutdown)
         .map_err(|source| DaemonError::Socket { path: socket_path(&config.root).display().to_string(), source })?;
-    let ended = work(config, &progress, shutdown, &lock);
+    let events = shutdown.events.clone();
+    // Full: the next look is handed over.
+    let hand = move |looked| drop(events.try_send(Event::Looked(Box::new(looked))));
+    let monitor = Monitor::start(config, &pulse, hand);
+    if let Err(error) = &monitor {
+        tracing::error!(%error, "the machine is not looked at: there is no thread for it");
+    }
+    let ended = work(config, &progress, &pulse, shutdown, &lock);
+    drop(monitor);
     talker.end();
     ended
 }
@@ -144,7 +155,13 @@ pub fn take_lock(root: &Path) -> Result<RootLock, LockError> {
 }
 
 /// Opens, works, and opens anew after trouble, until asked to end or until trouble does not end.
-fn work(config: &Arc<Config>, progress: &Arc<Progress>, shutdown: &Shutdown, lock: &RootLock) -> Result<(), DaemonError> {
+fn work(
+    config: &Arc<Config>,
+    progress: &Arc<Progress>,
+    pulse: &Arc<Pulse>,
+    shutdown: &Shutdown,
+    lock: &RootLock,
+) -> Result<(), DaemonError> {
     let mut start = Start::of(lock);
     let mut trouble = Trouble { failures: 0, pause_ms: PAUSE_MS };
     let mut told = Vec::new();
@@ -152,7 +169,7 @@ fn work(config: &Arc<Config>, progress: &Arc<Progress>, shutdown: &Shutdown, loc
         let result = Ingest::open(Arc::clone(config), Arc::clone(progress), Arc::clone(&shutdown.stop), "daemon", start).and_then(
             |(ingest, recovered)| {
                 progress.pause(None);
-                let mut daemon = Daemon::new(config, progress, shutdown, lock, ingest, recovered);
+                let mut daemon = Daemon::new(config, progress, pulse, shutdown, lock, ingest, recovered);
                 daemon.ingest.raise(&std::mem::take(&mut told))?;
                 daemon.rounds(&mut trouble)?;
                 daemon.end()
@@ -194,13 +211,17 @@ struct Trouble {
 struct Daemon<'d> {
     config: &'d Arc<Config>,
     progress: &'d Arc<Progress>,
+    pulse: &'d Arc<Pulse>,
     shutdown: &'d Shutdown,
     lock: &'d RootLock,
     ingest: Ingest,
     settle: Settle,
     watch: Option<Watch>,
-    monitor: Monitor,
     courier: Courier,
+    /// What the monitor found last.
+    looked: Option<Box<Looked>>,
+    /// Whether that was noted.
+    is_noted: bool,
     clock: Stopwatch,
     arrivals: HashMap<PathBuf, Arrival>,
     /// Claimed drops of an earlier run, or that the program failed at: taken before anything new.
@@ -230,6 +251,7 @@ impl<'d> Daemon<'d> {
     fn new(
         config: &'d Arc<Config>,
         progress: &'d Arc<Progress>,
+        pulse: &'d Arc<Pulse>,
         shutdown: &'d Shutdown,
         lock: &'d RootLock,
         ingest: Ingest,
@@ -239,13 +261,15 @@ impl<'d> Daemon<'d> {
         Self {
             config,
             progress,
+            pulse,
             shutdown,
             lock,
             ingest,
             settle: Settle::new(rules),
             watch: None,
-            monitor: Monitor::default(),
             courier: Courier::default(),
+            looked: None,
+            is_noted: true,
             clock: Stopwatch::start(),
             arrivals: HashMap::new(),
             again: recovered.again,
@@ -277,6 +301,7 @@ impl<'d> Daemon<'d> {
             self.teach()?;
             self.look_at_channels()?;
             *trouble = Trouble { failures: 0, pause_ms: PAUSE_MS };
+            self.note_look()?;
             self.keep_time();
             self.wait();
             if let Some(fatal) = self.fatal.take() {
@@ -317,6 +342,7 @@ impl<'d> Daemon<'d> {
         self.drain_events();
         self.lock.require_in_place().map_err(|error| Fatal::Machine { what: error.to_string(), source: io::ErrorKind::NotFound.into() })?;
         self.ingest.store().require_in_place().map_err(Fatal::from)?; // also where nothing is written for hours
+        let listed_at = self.pulse.now();
         let scan = self.ingest.spool().scan()?;
         if scan.inbox_changed {
             tracing::warn!(inbox = %self.config.folders.inbox.display(), "the inbox is another folder than before, watching it anew");
@@ -330,6 +356,7 @@ impl<'d> Daemon<'d> {
         for ignored in scan.ignored.iter().filter(|ignored| ignored.first_time) {
             tracing::info!(file = %display_name(&ignored.path), why = %ignored.why, "ignored");
             if ignored.why.is_alert() {
+                self.pulse.suspect(Suspicion::NotRegular);
                 let detail = format!("{}: {}", display_name(&ignored.path), ignored.why);
                 alerts.push(Notice::about(AlertCode::NotARegularFile, path_text(&ignored.path), detail));
             }
@@ -344,6 +371,7 @@ impl<'d> Daemon<'d> {
         self.ingest.raise(&alerts)?;
         self.settle.forget_missing(scan.drops.iter().map(|drop| drop.rel.as_path()));
         self.progress.wait(scan.drops.len() as u64);
+        self.follow(&scan.drops, listed_at);
         self.refused.retain(|_, until| *until > now);
         let waiting: HashSet<PathBuf> =
             if self.dry_told.is_empty() { HashSet::new() } else { scan.drops.iter().map(|drop| drop.rel.clone()).collect() };
@@ -361,6 +389,37 @@ impl<'d> Daemon<'d> {
             ready.retain(|drop| self.dry_told.get(&drop.rel).is_none_or(|told| !told.same_content(&drop.look)));
         }
         Ok(ready)
+    }
+
+    /// Tells the monitor what waits, and which names are new and hide something.
+    fn follow(&mut self, drops: &[Drop], listed_at: u64) {
+        let waiting: HashSet<&Path> = drops.iter().map(|drop| drop.rel.as_path()).collect();
+        for drop in drops {
+            if self.pulse.saw(&drop.rel)
+                && let Some(why) = drop.rel.file_name().and_then(risk::hidden_in_name)
+            {
+                tracing::warn!(file = %display_name(&drop.rel), why, "a suspicious name");
+                self.pulse.suspect(Suspicion::Name);
+            }
+        }
+        self.pulse.keep_waiting(listed_at, |rel| waiting.contains(rel));
+    }
+
+    /// What the monitor found is noted, and what comes of it is judged.
+    fn note_look(&mut self) -> Result<(), Fatal> {
+        let stalled = risk::stalled(self.pulse);
+        if self.is_noted && !stalled.is_bad() {
+            return Ok(());
+        }
+        self.is_noted = true;
+        let mut findings: Vec<Finding> = self.looked.iter().flat_map(|looked| looked.findings.iter().cloned()).collect();
+        findings.push(stalled);
+        let risk::Assessment { health, risk, causes, unknown } = risk::assess(&findings);
+        let causes = causes.into_iter().map(AlertCode::as_str).collect();
+        self.progress.judge(Standing { health: health.as_str(), risk: risk.as_str(), causes, unknown });
+        self.ingest.note_findings(&findings)?;
+        self.write_snapshots(true);
+        Ok(())
     }
 
     /// Claims and runs group after group.
@@ -390,6 +449,11 @@ impl<'d> Daemon<'d> {
         for ended in self.ingest.run(jobs)? {
             match ended {
                 Ended::Done(report) => {
+                    self.pulse.reported(&report.file);
+                    self.pulse.rejected(&report.source, report.rows.rejected);
+                    if report.alerts.iter().any(|alert| alert == AlertCode::FormulaCells.as_str()) {
+                        self.pulse.suspect(Suspicion::Formulas);
+                    }
                     self.progress.end(&report);
                     self.snapshot_due = true;
                 }
@@ -467,9 +531,10 @@ impl<'d> Daemon<'d> {
             Poll::Auto => PollMode::Auto,
             Poll::Always => PollMode::Always,
         };
-        let events = self.shutdown.events.clone();
+        let (events, pulse) = (self.shutdown.events.clone(), Arc::clone(self.pulse));
         let on_hint = move |hint| {
             let event = match hint {
+                Hint::Canary => return pulse.hear_canary(),
                 Hint::Rescan => Event::Rescan,
                 Hint::Arrived(path) => Event::Arrived(path),
                 Hint::Closed(path) => Event::Closed(path),
@@ -488,6 +553,7 @@ impl<'d> Daemon<'d> {
             }
             Err(error) => tracing::warn!(%error, "cannot watch the inbox now, looking at it every second"),
         }
+        self.pulse.set_polling(self.watch.as_ref().is_none_or(Watch::polling));
         self.dry_told.clear();
         Ok(())
     }
@@ -532,6 +598,7 @@ impl<'d> Daemon<'d> {
     fn hear(&mut self, event: Event) {
         match event {
             Event::Rescan | Event::Stop => {}
+            Event::Looked(looked) => (self.looked, self.is_noted) = (Some(looked), false),
             Event::Arrived(path) => drop(self.arrivals.insert(path, Arrival::Renamed)),
             Event::Closed(path) => drop(self.arrivals.entry(path).or_insert(Arrival::Closed)),
             Event::Request(request, reply) => {
@@ -620,8 +687,9 @@ impl<'d> Daemon<'d> {
     fn write_snapshots(&mut self, is_active: bool) {
         let look = self.progress.look();
         let logs = &self.config.folders.logs;
-        let results = self.monitor.results(self.config, &look, is_active);
-        let execution = look.state.last.as_deref().map(|report| risk::execution(self.config, report));
+        let looked = self.looked.as_deref();
+        let results = risk::results(self.config, &look, looked, is_active);
+        let execution = look.state.last.as_deref().map(|report| risk::execution(self.config, report, looked));
         let written =
             snapshot::write(logs, &results).and_then(|()| execution.map_or(Ok(()), |execution| snapshot::write(logs, &execution)));
         if let Err(error) = written {

@@ -32,8 +32,23 @@ pub struct State {
     pub files: u64,
     /// Rows of those files.
     pub rows: u64,
+    /// How well the installation is; `None` before the first look.
+    pub health: Option<Verdict>,
     /// The last report, also of an earlier run.
     pub last: Option<Box<Report>>,
+}
+
+/// How well the installation is, in the words of files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// `HEALTHY`, `DEGRADED` or `CRITICAL`.
+    pub health: &'static str,
+    /// `LOW`, `MEDIUM` or `HIGH`.
+    pub risk: &'static str,
+    /// The codes behind it, the worst first.
+    pub causes: Vec<&'static str>,
+    /// How many things cannot be known.
+    pub unknown: usize,
 }
 
 /// A look at it all.
@@ -105,6 +120,11 @@ impl Progress {
     /// Why nothing is taken in; `None` when it goes on.
     pub fn pause(&self, why: Option<String>) {
         self.lock().paused = why;
+    }
+
+    /// What the last look makes of everything.
+    pub fn judge(&self, verdict: Verdict) {
+        self.lock().health = Some(verdict);
     }
 
     /// Files seen waiting.

@@ -124,6 +124,10 @@ fn page(status: &Value) -> String {
     if let Some(held) = status["held"].as_array().filter(|held| !held.is_empty()) {
         page += &format!("held      {} for a person: valhalla hold\n", counted(held.len() as u64, "file waits", "files wait"));
     }
+    if let Some(health) = status["health"]["status"].as_str() {
+        let causes: Vec<&str> = status["health"]["causes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        page += &if causes.is_empty() { format!("health    {health}\n") } else { format!("health    {health}: {}\n", causes.join(", ")) };
+    }
     let current = &status["current"];
     if let Some(file) = current["file"].as_str() {
         page += &format!(

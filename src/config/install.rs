@@ -108,7 +108,41 @@ pub(super) fn log(section: &Section<'_>) -> Log {
     }
 }
 
+/// Every key of `[risk]`.
+pub(super) const RISK_KEYS: [&str; 13] = [
+    "hold_on_risk",
+    "monitor_seconds",
+    "cpu_percent_max",
+    "memory_percent_max",
+    "connections_max",
+    "request_seconds_max",
+    "disk_free_percent_min",
+    "disk_free_min",
+    "store_write_ms_max",
+    "queue_seconds_max",
+    "drops_per_minute_max",
+    "rejects_per_minute_max",
+    "suspicious_max",
+];
+
 pub(super) fn risk(section: &Section<'_>) -> Risk {
     let hold = section.choice("hold_on_risk", &[("off", Hold::Off), ("critical", Hold::Critical), ("high", Hold::High)], Hold::Off);
-    Risk { hold, monitor_seconds: section.whole("monitor_seconds", 1..=DAY_SECONDS, 30) }
+    let usual = Risk::default();
+    let percent = |key, default| section.real(key, 0.0..=100.0, default);
+    let count = |key, default| section.whole(key, 1..=1_000_000_000, default);
+    Risk {
+        hold,
+        monitor_seconds: section.whole("monitor_seconds", 1..=DAY_SECONDS, usual.monitor_seconds),
+        cpu_percent_max: percent("cpu_percent_max", usual.cpu_percent_max),
+        memory_percent_max: percent("memory_percent_max", usual.memory_percent_max),
+        connections_max: count("connections_max", usual.connections_max),
+        request_seconds_max: count("request_seconds_max", usual.request_seconds_max),
+        disk_free_percent_min: percent("disk_free_percent_min", usual.disk_free_percent_min),
+        disk_free_min: section.bytes("disk_free_min", 0..=1 << 50, usual.disk_free_min),
+        store_write_ms_max: count("store_write_ms_max", usual.store_write_ms_max),
+        queue_seconds_max: count("queue_seconds_max", usual.queue_seconds_max),
+        drops_per_minute_max: count("drops_per_minute_max", usual.drops_per_minute_max),
+        rejects_per_minute_max: count("rejects_per_minute_max", usual.rejects_per_minute_max),
+        suspicious_max: count("suspicious_max", usual.suspicious_max),
+    }
 }

@@ -40,6 +40,9 @@ use section::{Findings, Section};
 /// The commented default configuration, which `valhalla init` writes: every setting with its default.
 pub const DEFAULT_FILE: &str = include_str!("../../docs/valhalla.toml");
 
+/// The file that the monitor touches in the inbox to see whether events come; every listing passes over it.
+pub const CANARY: &str = ".valhalla-canary";
+
 /// No configuration is that long; whatever is, is some other file.
 const FILE_BYTES_MAX: u64 = 4 << 20;
 
@@ -266,12 +269,54 @@ pub enum Hold {
 }
 
 /// What is watched over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Risk {
     /// How bad a file's figures must be for it to be held until a person decides.
     pub hold: Hold,
     /// Time between two looks at the machine, in seconds.
     pub monitor_seconds: u64,
+    /// Most use of the machine's processors, in percent.
+    pub cpu_percent_max: f64,
+    /// Most use of memory, in percent.
+    pub memory_percent_max: f64,
+    /// Most connections at a time.
+    pub connections_max: u64,
+    /// Longest time from seeing a drop to its report, for 95 of 100, in seconds.
+    pub request_seconds_max: u64,
+    /// Least free room on a file system, in percent.
+    pub disk_free_percent_min: f64,
+    /// Least free room on a file system, in bytes.
+    pub disk_free_min: u64,
+    /// Longest small synced write beside the store, in milliseconds.
+    pub store_write_ms_max: u64,
+    /// Longest time that a drop waits for its report, in seconds.
+    pub queue_seconds_max: u64,
+    /// Most drops within a minute.
+    pub drops_per_minute_max: u64,
+    /// Most rejected rows of one source within a minute.
+    pub rejects_per_minute_max: u64,
+    /// So many suspicious activities within an hour are an alert.
+    pub suspicious_max: u64,
+}
+
+impl Default for Risk {
+    fn default() -> Self {
+        Self {
+            hold: Hold::Off,
+            monitor_seconds: 30,
+            cpu_percent_max: 80.0,
+            memory_percent_max: 80.0,
+            connections_max: 10,
+            request_seconds_max: 30,
+            disk_free_percent_min: 10.0,
+            disk_free_min: 1 << 30,
+            store_write_ms_max: 1000,
+            queue_seconds_max: 900,
+            drops_per_minute_max: 600,
+            rejects_per_minute_max: 10_000,
+            suspicious_max: 5,
+        }
+    }
 }
 
 /// How models are made. Columns by header as written.
@@ -415,7 +460,7 @@ fn resolve(root: &Root, raw: &RawConfig) -> Result<Config, ConfigErrors> {
     let store = install::store(&open("store", &["path", "leads", "cache_mb"]), &root.path, &folders);
     let output = install::output(&open("output", &["leads", "receipts"]));
     let log = install::log(&open("log", &["level", "rotate_bytes", "keep", "journal_rotate_bytes"]));
-    let risk = install::risk(&open("risk", &["hold_on_risk", "monitor_seconds"]));
+    let risk = install::risk(&open("risk", &install::RISK_KEYS));
     let alerts = alerts::read(&findings, &open("alerts", &alerts::KEYS), &root.path);
     let trials = read_trials(&findings, &top);
     let (rules, model) = read_rules(&findings, &raw.top, &trials, true);

@@ -23,6 +23,7 @@ use super::{Event, Shutdown};
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;
 use crate::progress::{Look, Progress};
+use crate::risk::Pulse;
 
 /// Bytes of one request.
 const REQUEST_BYTES: u64 = 64 << 10;
@@ -93,7 +94,7 @@ pub(super) fn is_alive(root: &Path) -> bool {
 }
 
 /// Starts to listen for signals and requests. Called by the holder of the lock, so a socket that stands there is stale.
-pub(super) fn start(config: &Arc<Config>, progress: &Arc<Progress>, shutdown: &Shutdown) -> io::Result<Talker> {
+pub(super) fn start(config: &Arc<Config>, progress: &Arc<Progress>, pulse: &Arc<Pulse>, shutdown: &Shutdown) -> io::Result<Talker> {
     let socket = socket_path(&config.root);
     match std::fs::remove_file(&socket) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -107,6 +108,7 @@ pub(super) fn start(config: &Arc<Config>, progress: &Arc<Progress>, shutdown: &S
     let desk = Arc::new(Desk {
         config: Arc::clone(config),
         progress: Arc::clone(progress),
+        pulse: Arc::clone(pulse),
         shutdown: shutdown.clone(),
         started_at_ms: clock::now_ms(),
         uptime: Stopwatch::start(),
@@ -125,6 +127,7 @@ pub(super) fn start(config: &Arc<Config>, progress: &Arc<Progress>, shutdown: &S
 struct Desk {
     config: Arc<Config>,
     progress: Arc<Progress>,
+    pulse: Arc<Pulse>,
     shutdown: Shutdown,
     started_at_ms: i64,
     uptime: Stopwatch,
@@ -145,8 +148,10 @@ async fn listen(listener: std::os::unix::net::UnixListener, desk: &Arc<Desk>, qu
                     Ok((stream, _)) => {
                         let desk = Arc::clone(desk);
                         tokio::spawn(async move {
+                            desk.pulse.connect();
                             // A client that goes away in the middle concerns only itself.
                             let _ = tokio::time::timeout(REPLY_WAIT, desk.serve(stream)).await;
+                            desk.pulse.disconnect();
                         });
                     }
                     // Too many open files: the client stays in the queue, and asking again at once would keep a core busy.
@@ -204,6 +209,9 @@ impl Desk {
             "current": current,
             "since_start": { "files": state.files, "rows": state.rows },
             "alerts_since_start": { "info": info, "warning": warning, "critical": critical },
+            "health": state.health.map(|verdict| json!({
+                "status": verdict.health, "risk": verdict.risk, "causes": verdict.causes, "unknown": verdict.unknown
+            })),
             "last": state.last,
         })
     }

@@ -16,6 +16,7 @@ use notify::{ErrorKind, RecommendedWatcher, RecursiveMode, Watcher};
 use super::display_name;
 use super::listing::ignored_by_name;
 use super::writers::is_remote;
+use crate::config::CANARY;
 
 /// What an event may mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub enum Hint {
     Arrived(PathBuf),
     /// A writer of this path, relative to the inbox, closed it.
     Closed(PathBuf),
+    /// The monitor's canary was announced: events still come.
+    Canary,
 }
 
 /// When to ask the system for events.
@@ -112,6 +115,9 @@ impl Watch {
 fn hints_of(event: &Event, root: &Path) -> Vec<Hint> {
     if event.need_rescan() || event.paths.is_empty() {
         return vec![Hint::Rescan];
+    }
+    if event.paths.iter().any(|path| path.strip_prefix(root).is_ok_and(|rel| rel == Path::new(CANARY))) {
+        return vec![Hint::Canary];
     }
     let touches_root = event.paths.iter().any(|path| path == root);
     let arrived = event.paths.last().and_then(|path| drop_path(path, root));

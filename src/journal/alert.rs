@@ -207,6 +207,52 @@ alert_codes! {
         "Correct the channel's address, secret or recipients, then run `valhalla alerts test CHANNEL`; the alert stands in alerts.jsonl.";
     DeliveriesDropped "deliveries_dropped" Warning "Alerts were dropped from the full queue of a channel"
         "Nothing is missing in alerts.jsonl; repair or remove the channel, or raise its min_severity.";
+    // The machine and the installation.
+    CpuHigh "cpu_high" Warning "The machine's processors are busy for long"
+        "See what else runs; lower workers under [engine], or raise cpu_percent_max under [risk].";
+    MemoryHigh "memory_high" Warning "Memory is nearly used up"
+        "See what uses it; add memory, raise the service's limit, or raise memory_percent_max under [risk].";
+    DiskLow "disk_low" Warning "A file system is nearly full"
+        "Free or add room before the intake pauses; the limits are disk_free_percent_min and disk_free_min under [risk].";
+    InodesLow "inodes_low" Warning "A file system has few inodes left"
+        "Remove small files that nobody needs, or move the folder to a file system with more inodes.";
+    OpenFilesHigh "open_files_high" Warning "Nearly as many files are open as are allowed"
+        "Raise the limit of open files (ulimit -n, LimitNOFILE); if it comes back, please report it.";
+    StoreSlow "store_slow" Warning "Writing beside the store is slow or fails"
+        "Check the disk for errors and for other programs that write much; a network share is no place for the store.";
+    QueueOld "queue_old" Warning "A drop waits long for its report"
+        "`valhalla status` shows what is in hand; look whether the file is still being written, and in the log.";
+    ReportSlow "report_slow" Warning "It takes long from a drop to its report"
+        "Drop smaller files, give it more workers, or raise request_seconds_max under [risk].";
+    ConnectionsHigh "connections_high" Warning "Many programs talk to the daemon at once"
+        "See which scripts ask for its status, and how often; or raise connections_max under [risk].";
+    WatcherSilent "watcher_silent" Warning "A file touched in the inbox was not announced"
+        "Files are still found at every rescan; restart the daemon, or set poll = \"always\" under [watch].";
+    ClockJumped "clock_jumped" Warning "The machine's clock jumped"
+        "Set up time synchronisation; times written before and after the jump do not compare.";
+    MonitorStalled "monitor_stalled" Warning "Looking at the machine takes too long"
+        "A disk or a share probably hangs: see the system's journal. The intake goes on meanwhile.";
+    PermissionsTooWide "permissions_too_wide" Critical "Others may change or read what is ours alone"
+        "Take the right away from others (chmod o-w, for the store chmod o-r) and look at what was changed.";
+    ForeignOwner "foreign_owner" Warning "Something of ours belongs to another user"
+        "Give it to the user that the daemon runs as (chown), or find out who put it there.";
+    SecretExposed "secret_exposed" Critical "Others may read a secret"
+        "chmod 600 the file that is named, and change the secret: it may have been read.";
+    RunsAsRoot "runs_as_root" Warning "The service runs as root"
+        "Run it as a user of its own (User= in the unit) who owns the root and nothing else.";
+    SuspiciousName "suspicious_name" Warning "A dropped file's name hides what it is"
+        "Do not open the file by a double click; ask who dropped it.";
+    DropBurst "drop_burst" Warning "Far more files than usual are dropped"
+        "Look for an export that runs in a loop; or raise drops_per_minute_max under [risk].";
+    RejectBurst "reject_burst" Warning "Very many rows of one source are rejected"
+        "Read a receipt of that source: its export has probably changed; or raise rejects_per_minute_max under [risk].";
+    SuspiciousActivity "suspicious_activity" Critical "Several suspicious things happened within an hour"
+        "Find out who can write to the inbox, and look at the files that are named in the other alerts.";
+    DataNotEncrypted "data_not_encrypted" Info "The disk under the data is not encrypted"
+        "Keep the root on an encrypted file system (LUKS) if the machine or its disks may be stolen.";
+    PlainRemote "plain_remote" Warning "Something is sent over the network unencrypted"
+        "Use an https:// address, or STARTTLS or TLS for e-mail.";
+
     PreviousRunDied "previous_run_died" Warning "The last run did not end by itself"
         "Nothing is lost, recovery has run; look in the system's journal for the cause (memory, power, kill).";
 }

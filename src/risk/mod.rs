@@ -6,13 +6,19 @@
 mod assessment;
 pub mod data_quality;
 mod finding;
-
-use std::path::Path;
+mod monitor;
+mod pulse;
+mod security;
+mod system;
 
 pub use assessment::{Assessment, Health, RiskLevel, assess};
 pub use finding::{Finding, Level};
+pub use monitor::{Looked, Monitor, probe, stalled};
+pub use pulse::{Latency, Pulse, Suspicion};
+pub use security::hidden_in_name;
+pub use system::{Disk, SystemFigures};
 
-use crate::clock::{self, Stopwatch};
+use crate::clock;
 use crate::config::Config;
 use crate::journal::report::{Fate, Kind};
 use crate::journal::snapshot::{
@@ -22,93 +28,144 @@ use crate::journal::snapshot::{
 use crate::journal::{AlertCode, Report};
 use crate::progress::Look;
 
-const LATER: &str = "not measured yet: this probe comes in a later version";
 const NO_JOB: &str = "no file was taken since the start";
+const NO_LOOK: &str = "the first look is not finished yet";
 
-/// The original's limits for the machine.
-const CPU_PERCENT_MAX: f64 = 80.0;
-/// Request latency in milliseconds: 30 s.
-const LATENCY_MS_MAX: f64 = 30_000.0;
-
-/// Remembers what a probe needs from its last look.
-#[derive(Debug)]
-pub struct Monitor {
-    stopwatch: Stopwatch,
-    last_cpu: Option<(f64, f64)>,
-}
-
-impl Default for Monitor {
-    fn default() -> Self {
-        Self { stopwatch: Stopwatch::start(), last_cpu: None }
+/// `risk_monitoring_results.json` as things are now.
+#[must_use]
+pub fn results(config: &Config, look: &Look, looked: Option<&Looked>, is_active: bool) -> RiskMonitoringResults {
+    let [info, warnings, critical] = look.alerts;
+    RiskMonitoringResults {
+        timestamp: clock::rfc3339(clock::now_ms()),
+        monitoring_active: is_active,
+        data_quality: data_quality(look.state.last.as_deref(), config),
+        system_performance: system_performance(looked),
+        security: security_results(looked),
+        alerts: AlertTotals { critical, warnings, info, total: critical + warnings + info, reasons: Reasons::new() },
+        reasons: Reasons::new(),
     }
 }
 
-impl Monitor {
-    /// `risk_monitoring_results.json` as things are now.
-    pub fn results(&mut self, config: &Config, look: &Look, is_active: bool) -> RiskMonitoringResults {
-        let [info, warnings, critical] = look.alerts;
-        RiskMonitoringResults {
-            timestamp: clock::rfc3339(clock::now_ms()),
-            monitoring_active: is_active,
-            data_quality: data_quality(look.state.last.as_deref(), config),
-            system_performance: self.system(look),
-            security: security(&config.folders.inbox),
-            alerts: AlertTotals { critical, warnings, info, total: critical + warnings + info, reasons: Reasons::new() },
-            reasons: Reasons::new(),
-        }
-    }
+/// Whether a code is about safety; every other one that the monitor finds is about the machine.
+#[must_use]
+pub fn is_security(code: AlertCode) -> bool {
+    use AlertCode as C;
+    matches!(
+        code,
+        C::WorldWritableInbox
+            | C::PermissionsTooWide
+            | C::ForeignOwner
+            | C::SecretExposed
+            | C::RunsAsRoot
+            | C::SuspiciousName
+            | C::SuspiciousActivity
+            | C::DropBurst
+            | C::RejectBurst
+            | C::JournalTampered
+            | C::DataNotEncrypted
+            | C::PlainRemote
+    )
+}
 
-    fn system(&mut self, look: &Look) -> SystemPerformance {
-        let mut reasons = Reasons::new();
-        let mut known = |key: &str, figure: Option<f64>, why: &str| {
-            if figure.is_none() {
-                reasons.insert(key.to_owned(), why.to_owned());
-            }
-            figure
-        };
-        let cpu = known("cpu_usage_percent", self.cpu_percent(), "needs two looks; the first was just now");
-        let memory = known("memory_usage_mb", memory_mb(), "the system does not tell");
-        #[allow(clippy::cast_precision_loss)] // milliseconds of one job
-        let latency = look.state.last.as_ref().map(|report| report.duration_ms as f64);
-        let latency = known("request_latency_ms", latency, NO_JOB);
-        for key in ["active_connections", "thread_pool_utilization"] {
-            reasons.insert(key.to_owned(), LATER.to_owned());
+/// One of the two parts of a look.
+fn part(looked: &Looked, is_wanted: bool) -> Vec<Finding> {
+    looked.findings.iter().filter(|finding| is_security(finding.code) == is_wanted).cloned().collect()
+}
+
+/// Findings that are fine, and those that are not.
+fn passed_failed(findings: &[Finding]) -> (u64, u64) {
+    let failed = findings.iter().filter(|finding| finding.is_bad()).count() as u64;
+    (findings.iter().filter(|finding| finding.level == Level::Fine).count() as u64, failed)
+}
+
+fn system_performance(looked: Option<&Looked>) -> SystemPerformance {
+    let mut reasons = Reasons::new();
+    let mut known = |key: &str, figure: Option<f64>, why: &str| {
+        if figure.is_none() {
+            reasons.insert(key.to_owned(), if looked.is_some() { why } else { NO_LOOK }.to_owned());
         }
-        let checks = [cpu.map(|cpu| cpu <= CPU_PERCENT_MAX), latency.map(|latency| latency <= LATENCY_MS_MAX)];
-        let (passed, failed) = count(&checks);
-        SystemPerformance {
-            status: Some(word(failed)),
-            checks_passed: Some(passed),
-            checks_failed: Some(failed),
-            metrics: SystemMetrics {
-                cpu_usage_percent: cpu,
-                memory_usage_mb: memory,
-                active_connections: None,
-                request_latency_ms: latency,
-                thread_pool_utilization: None,
-                reasons,
+        figure
+    };
+    let system = looked.map(|looked| &looked.system);
+    #[allow(clippy::cast_precision_loss)] // milliseconds
+    let latency = system.and_then(|system| system.latency).map(|latency| latency.p95 as f64);
+    let untold = "the system does not tell";
+    let cpu_usage_percent = known("cpu_usage_percent", system.and_then(|system| system.cpu_own), untold);
+    let memory_usage_mb = known("memory_usage_mb", system.and_then(|system| system.memory_mb), untold);
+    let request_latency_ms = known("request_latency_ms", latency, NO_JOB);
+    let thread_pool_utilization = known("thread_pool_utilization", system.and_then(|system| system.workers_busy), untold);
+    let active_connections = system.and_then(|system| system.connections);
+    #[allow(clippy::cast_precision_loss)] // a handful
+    known("active_connections", active_connections.map(|count| count as f64), untold);
+    let (status, counted, status_reasons) = verdict(looked, false);
+    SystemPerformance {
+        status,
+        checks_passed: counted.map(|(passed, _)| passed),
+        checks_failed: counted.map(|(_, failed)| failed),
+        metrics: SystemMetrics {
+            cpu_usage_percent,
+            memory_usage_mb,
+            active_connections,
+            request_latency_ms,
+            thread_pool_utilization,
+            reasons,
+        },
+        reasons: status_reasons,
+    }
+}
+
+/// The verdict on one of the two parts, its counts, and why there is none.
+fn verdict(looked: Option<&Looked>, is_security: bool) -> (Option<String>, Option<(u64, u64)>, Reasons) {
+    let Some(looked) = looked else {
+        let reasons = ["status", "checks_passed", "checks_failed"].map(|key| (key.to_owned(), NO_LOOK.to_owned()));
+        return (None, None, reasons.into());
+    };
+    let findings = part(looked, is_security);
+    (Some(assess(&findings).health.as_str().to_owned()), Some(passed_failed(&findings)), Reasons::new())
+}
+
+fn security_results(looked: Option<&Looked>) -> Security {
+    let (status, counted, reasons) = verdict(looked, true);
+    Security {
+        status,
+        checks_passed: counted.map(|(passed, _)| passed),
+        checks_failed: counted.map(|(_, failed)| failed),
+        details: looked.map_or_else(
+            || SecurityDetails {
+                audit_logging: Some("hash-chained audit.jsonl".to_owned()),
+                reasons: ["data_encryption", "access_control", "authentication", "suspicious_activities"]
+                    .map(|key| (key.to_owned(), NO_LOOK.to_owned()))
+                    .into(),
+                ..SecurityDetails::default()
             },
-            reasons: Reasons::new(),
-        }
+            security_details,
+        ),
+        reasons,
     }
+}
 
-    /// Our own use of one processor since the last look, in percent.
-    fn cpu_percent(&mut self) -> Option<f64> {
-        let (used, at) = (cpu_seconds(), self.stopwatch.elapsed_seconds());
-        let last = self.last_cpu.replace((used, at));
-        let (used_before, at_before) = last?;
-        (at - at_before > 0.01).then(|| (((used - used_before) / (at - at_before)) * 1000.0).round() / 10.0)
+fn security_details(looked: &Looked) -> SecurityDetails {
+    let bad = |codes: &[AlertCode]| looked.findings.iter().find(|finding| codes.contains(&finding.code) && finding.is_bad());
+    let access = [AlertCode::PermissionsTooWide, AlertCode::SecretExposed, AlertCode::WorldWritableInbox, AlertCode::ForeignOwner];
+    let chain = bad(&[AlertCode::JournalTampered]);
+    SecurityDetails {
+        data_encryption: looked.encryption.clone().ok(),
+        access_control: Some(bad(&access).map_or("as it should be".to_owned(), |finding| finding.detail.clone())),
+        audit_logging: Some(chain.map_or("hash-chained audit.jsonl, the chain holds".to_owned(), |finding| finding.detail.clone())),
+        authentication: Some("by the permissions of the socket (0660) and the folders".to_owned()),
+        suspicious_activities: Some(looked.suspicious),
+        reasons: looked.encryption.clone().err().map(|why| ("data_encryption".to_owned(), why)).into_iter().collect(),
     }
 }
 
 /// `production_execution.json` after a job.
 #[must_use]
-pub fn execution(config: &Config, report: &Report) -> ProductionExecution {
+pub fn execution(config: &Config, report: &Report, looked: Option<&Looked>) -> ProductionExecution {
     let (total, valid) = (report.rows.total, report.valid());
     let is_of_leads = report.kind == Kind::Leads;
     let mut reasons = Reasons::new();
-    for key in ["system_performance", "security_status"] {
-        reasons.insert(key.to_owned(), "see risk_monitoring_results.json".to_owned());
+    for key in ["system_performance", "security_status"].into_iter().filter(|_| looked.is_none()) {
+        reasons.insert(key.to_owned(), NO_LOOK.to_owned());
     }
     if report.quality.score.is_none() {
         reasons.insert("data_quality_score".to_owned(), "no row was read".to_owned());
@@ -141,8 +198,8 @@ pub fn execution(config: &Config, report: &Report) -> ProductionExecution {
         risk_assessment: RiskAssessment {
             overall_status: status,
             data_quality_score: report.quality.score,
-            system_performance: None,
-            security_status: None,
+            system_performance: verdict(looked, false).0,
+            security_status: verdict(looked, true).0,
             alerts: report.alerts.clone(),
             reasons,
         },
@@ -217,56 +274,11 @@ fn quality_status(report: &Report, config: &Config) -> Option<String> {
     report.quality.score.map(|score| if score >= least { "HEALTHY" } else { "DEGRADED" }.to_owned())
 }
 
-fn security(inbox: &Path) -> Security {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = std::fs::metadata(inbox).ok().map(|metadata| metadata.permissions().mode());
-    let access = mode.map(|mode| if mode & 0o002 == 0 { "inbox not world-writable" } else { "inbox world-writable" }.to_owned());
-    let mut reasons: Reasons =
-        ["data_encryption", "authentication", "suspicious_activities"].into_iter().map(|key| (key.to_owned(), LATER.to_owned())).collect();
-    if access.is_none() {
-        reasons.insert("access_control".to_owned(), "the inbox cannot be looked at".to_owned());
-    }
-    let (passed, failed) = count(&[mode.map(|mode| mode & 0o002 == 0)]);
-    Security {
-        status: None,
-        checks_passed: Some(passed),
-        checks_failed: Some(failed),
-        details: SecurityDetails {
-            data_encryption: None,
-            access_control: access,
-            audit_logging: Some("hash-chained audit.jsonl".to_owned()),
-            authentication: None,
-            suspicious_activities: None,
-            reasons,
-        },
-        reasons: [("status".to_owned(), LATER.to_owned())].into(),
-    }
-}
-
 fn count(checks: &[Option<bool>]) -> (u64, u64) {
     let of = |wanted| checks.iter().filter(|check| **check == Some(wanted)).count() as u64;
     (of(true), of(false))
 }
 
-fn word(failed: u64) -> String {
-    if failed == 0 { "HEALTHY" } else { "DEGRADED" }.to_owned()
-}
-
 fn unless(holds: bool, key: &str, why: &str) -> Reasons {
     if holds { Reasons::new() } else { [(key.to_owned(), why.to_owned())].into() }
-}
-
-/// Processor time of this process, in seconds.
-#[allow(clippy::cast_precision_loss)] // nanoseconds of a process
-fn cpu_seconds() -> f64 {
-    let usage = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    usage.tv_sec as f64 + usage.tv_nsec as f64 / 1e9
-}
-
-/// Resident memory of this process, in MiB.
-fn memory_mb() -> Option<f64> {
-    let text = std::fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: u64 = text.split_whitespace().nth(1)?.parse().ok()?;
-    #[allow(clippy::cast_precision_loss)] // pages
-    Some(((pages * rustix::param::page_size() as u64) as f64 / f64::from(1 << 20) * 10.0).round() / 10.0)
 }
