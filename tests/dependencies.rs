@@ -27,6 +27,7 @@ const ALLOWED: &[&str] = &[
 
 /// Other licences of single crates, and why they will do.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
+    ("webpki-root-certs", "CDLA-Permissive-2.0", "the same for other systems; comes with `rustls-platform-verifier`"),
     (
         "webpki-roots",
         "CDLA-Permissive-2.0",

@@ -58,6 +58,18 @@ pub struct Channel {
     pub timeout_seconds: u64,
 }
 
+impl Channel {
+    /// Whether nobody on the way can read what it sends; what stays on this machine has no way.
+    #[must_use]
+    pub fn is_protected(&self) -> bool {
+        match &self.kind {
+            ChannelKind::Webhook { url, .. } | ChannelKind::Slack { url } => url.starts_with("https://") || is_loopback(host_of(url)),
+            ChannelKind::Email(email) => email.tls != EmailTls::None || is_loopback(&email.host),
+            ChannelKind::Command(_) => true,
+        }
+    }
+}
+
 /// How a channel tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChannelKind {
@@ -233,13 +245,11 @@ fn url(section: &Section<'_>, is_insecure: bool) -> Option<String> {
         }
         return None;
     };
-    let Some((scheme, rest)) = url.split_once("://") else {
+    let Some((scheme, _)) = url.split_once("://") else {
         section.mistake("url", "is no address", "begin it with https://");
         return None;
     };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.rsplit('@').next().unwrap_or_default();
-    let host = if let Some(v6) = host.strip_prefix('[') { v6.split(']').next() } else { host.split(':').next() }.unwrap_or_default();
+    let host = host_of(&url);
     match scheme {
         _ if host.is_empty() => section.mistake("url", "names no host", "write for example https://example.com/alerts"),
         "https" => {}
@@ -269,6 +279,14 @@ fn email(section: &Section<'_>, needed: &dyn Fn(&str, &str) -> Option<String>, p
         section.mistake("tls", "would send mail in the clear to another machine", "write tls = \"starttls\" or \"tls\"");
     }
     Some(Email { host, port: u16::try_from(port).expect("at most 65 535"), tls, from: from?, to, username, password })
+}
+
+/// The host in an address, without user and port; empty where there is none.
+fn host_of(url: &str) -> &str {
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    if let Some(v6) = host.strip_prefix('[') { v6.split(']').next() } else { host.split(':').next() }.unwrap_or_default()
 }
 
 fn is_loopback(host: &str) -> bool {

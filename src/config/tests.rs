@@ -659,6 +659,7 @@ fn the_default_file_is_the_defaults() {
         "root",
         "group",
         "workers",
+        "channel",
         "sheet",
         "aliases",
         "defaults",

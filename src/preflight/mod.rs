@@ -18,9 +18,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::Serialize;
 
 use crate::clock;
-use crate::config::Config;
-use crate::journal::AlertCode;
+use crate::config::{Channel, Config};
+use crate::delivery;
 use crate::journal::snapshot::{ProductionValidation, Reasons, ValidationMetrics, ValidationResults, Verdict};
+use crate::journal::{Alert, AlertCode};
 use crate::risk::{self, Assessment, Finding, Level, RiskLevel, assess};
 
 /// The original's checklist.
@@ -211,10 +212,32 @@ fn configuration(config: &Config) -> Check {
 }
 
 /// Whether somebody would hear of an alert beside `logs/alerts.jsonl`.
-fn channels_reachable(_config: &Config, _offline: bool) -> Vec<Check> {
-    let check =
-        Check::passed(Item::AlertLogging, "alert channels", "none configured: alerts stand in logs/alerts.jsonl only", "at least one");
-    vec![check.turned(Held::Warning, "Configure one under [[alerts.channel]], or have somebody look at `valhalla status` every day.")]
+fn channels_reachable(config: &Config, is_offline: bool) -> Vec<Check> {
+    let channels = &config.alerts.channels;
+    if channels.is_empty() {
+        let measured = "none configured: alerts stand in logs/alerts.jsonl only";
+        let check = Check::passed(Item::AlertLogging, "alert channels", measured, "at least one");
+        let remedy = "Configure one under [[alerts.channel]], or have somebody look at `valhalla status` every day.";
+        return vec![check.turned(Held::Warning, remedy)];
+    }
+    channels.iter().map(|channel| channel_check(channel, is_offline)).collect()
+}
+
+/// A test alert through one channel: nothing less shows that somebody would hear of a real one.
+fn channel_check(channel: &Channel, is_offline: bool) -> Check {
+    let name = format!("alert channel {}", channel.name);
+    let check = |measured: String| Check::passed(Item::AlertLogging, &name, measured, "a test alert gets through");
+    if is_offline {
+        let remedy = format!("Run `valhalla alerts test {}`.", channel.name);
+        return check("not tried (--offline)".to_owned()).turned(Held::Warning, remedy);
+    }
+    let id = uuid::Uuid::now_v7().to_string();
+    let mut alert = Alert::new(AlertCode::ChannelTest, &id, &clock::rfc3339(clock::now_ms()), "a test alert, sent by valhalla preflight");
+    alert.file = Some(channel.name.clone());
+    match delivery::send(channel, &id, &alert.to_line()) {
+        Ok(()) => check("a test alert got through".to_owned()),
+        Err(failure) => check(failure.text().to_owned()).turned(Held::Failed, AlertCode::ChannelFailing.action()),
+    }
 }
 
 /// The probes' findings, and a finding for each check that an alert would be raised for.
@@ -236,7 +259,7 @@ fn findings(config: &Config, checks: &[Check]) -> Vec<Finding> {
 fn finding_check(finding: &Finding) -> Check {
     let code = finding.code.as_str();
     let name = finding.subject.as_ref().map_or_else(|| code.to_owned(), |subject| format!("{code} {subject}"));
-    let item = if is_security(finding.code) { Item::Security } else { Item::SystemPerformance };
+    let item = if risk::is_security(finding.code) { Item::Security } else { Item::SystemPerformance };
     let limit = finding.limit.map_or_else(|| "nothing found".to_owned(), |limit| limit.to_string());
     let check = Check::passed(item, &name, finding.detail.clone(), limit);
     match finding.level {
@@ -245,13 +268,6 @@ fn finding_check(finding: &Finding) -> Check {
         Level::Critical => check.turned(Held::Failed, finding.code.action()),
         Level::Unknown => check.turned(Held::Unknown, ""),
     }
-}
-
-/// Whether a code is about who may do what, rather than about how the machine does.
-fn is_security(code: AlertCode) -> bool {
-    let words =
-        ["writable", "readable", "owner", "root", "secret", "encrypt", "tamper", "link", "regular", "name", "formula", "tls", "burst"];
-    words.iter().any(|word| code.as_str().contains(word))
 }
 
 fn risk_check(assessment: &Assessment) -> Check {

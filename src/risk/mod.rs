@@ -207,19 +207,6 @@ pub fn execution(config: &Config, report: &Report, looked: Option<&Looked>) -> P
     }
 }
 
-/// What can be found about the installation by looking, without having watched it.
-#[must_use]
-pub fn probe(config: &Config) -> Vec<Finding> {
-    use std::os::unix::fs::PermissionsExt;
-    let inbox = &config.folders.inbox;
-    let (level, detail) = match std::fs::metadata(inbox).map(|metadata| metadata.permissions().mode() & 0o7777) {
-        Ok(mode) if mode & 0o002 == 0 => (Level::Fine, format!("{}: mode {mode:o}", inbox.display())),
-        Ok(mode) => (Level::Warning, format!("{}: anyone may write there (mode {mode:o})", inbox.display())),
-        Err(error) => (Level::Unknown, format!("{}: {error}", inbox.display())),
-    };
-    vec![Finding::new(AlertCode::WorldWritableInbox, level, detail)]
-}
-
 fn data_quality(last: Option<&Report>, config: &Config) -> DataQuality {
     let Some(report) = last.filter(|report| report.fate != Fate::Duplicate) else {
         let nothing = |keys: &[&str]| keys.iter().map(|key| ((*key).to_owned(), NO_JOB.to_owned())).collect();

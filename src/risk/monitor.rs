@@ -131,7 +131,8 @@ impl Eyes {
         let mut findings = self.before.judge(&figures, &config.risk);
         findings.extend(security::installation(config));
         findings.extend(security::drops(&self.pulse, &config.risk));
-        findings.extend(security::remote(&[])); // nothing is sent yet
+        let channels = config.alerts.channels.iter();
+        findings.extend(security::remote(&channels.map(|channel| (channel.name.clone(), channel.is_protected())).collect::<Vec<_>>()));
         findings.push(self.chain.follow(&config.folders.logs));
         let data = config.store.path.parent().unwrap_or(&config.root);
         let encryption = security::encryption(data).map(ToOwned::to_owned);
