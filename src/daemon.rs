@@ -664,6 +664,7 @@ impl<'d> Daemon<'d> {
                 self.snapshot_due |= decided.is_ok();
                 Ok(decided)
             }
+            "acknowledge" => Ok(Ok(json!({ "is_new": self.ingest.acknowledge(text("alert"), text("code"), text("subject"))? }))),
             "pin_model" => Ok(self.ingest.pin_model(text("model"))?.map(|()| Value::Null)),
             other => Ok(Err(format!("unknown command '{other}'"))),
         }

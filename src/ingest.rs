@@ -9,6 +9,7 @@
 
 mod after;
 mod committer;
+mod conditions;
 mod courier;
 mod delivery;
 mod drifting;
@@ -38,6 +39,7 @@ use uuid::Uuid;
 
 use self::after::Delivery;
 use self::committer::{Committer, TakeError, TakenIn};
+use self::conditions::Conditions;
 use self::delivery::Moves;
 pub use self::delivery::archived_place;
 pub use self::learn::{Teacher, Worked};
@@ -222,6 +224,8 @@ pub struct Ingest {
     generation: Uuid,
     /// Experiments whose leads were found not to be shared out as their weights say: told once.
     mismatched: BTreeSet<String>,
+    /// What is wrong, and since when.
+    conditions: Conditions,
     rules: HashMap<String, Arc<Rules>>,
     progress: Arc<Progress>,
     stop: Arc<AtomicBool>,
@@ -316,6 +320,7 @@ impl Ingest {
             learned: Arc::default(),
             generation: Uuid::now_v7(),
             mismatched: BTreeSet::new(),
+            conditions: Conditions::default(),
             rules: HashMap::new(),
             progress,
             stop,
@@ -324,6 +329,7 @@ impl Ingest {
         ingest.tell_if_behind()?;
         ingest.prepare()?;
         ingest.recall_learned()?;
+        ingest.recall_conditions()?;
         ingest.mismatched = ingest.mismatches()?.into_iter().map(|(experiment, _)| experiment).collect();
         let recovered = ingest.recover(start)?;
         ingest.audit_start(start, &recovered)?;

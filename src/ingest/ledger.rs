@@ -10,7 +10,6 @@ use crate::inbox::Finding;
 use crate::journal::report::{Fate, Kind};
 use crate::journal::{self, Action, Alert, AlertCode, AuditEntry, Journal, Report, Severity};
 use crate::render::words::counted;
-use crate::risk::{self, Level};
 use crate::store::Group;
 
 /// An alert that a file is worth, before it has an id.
@@ -126,17 +125,6 @@ impl Ingest {
         };
         let told: Vec<Alert> = notices.iter().filter_map(|notice| self.progress.folding().offer(new(notice), now_ms)).collect();
         self.tell(&told)
-    }
-
-    /// Takes what probes found: what is not as it should be is told.
-    ///
-    /// # Errors
-    /// [`Fatal`].
-    pub fn note_findings(&mut self, findings: &[risk::Finding]) -> Result<(), Fatal> {
-        let bad = findings.iter().filter(|finding| matches!(finding.level, Level::Warning | Level::Critical));
-        let notices: Vec<Notice> =
-            bad.map(|finding| Notice { code: finding.code, file: finding.subject.clone(), detail: finding.detail.clone() }).collect();
-        self.raise(&notices)
     }
 
     /// Tells the folded alerts whose time has come; all of them at the end.

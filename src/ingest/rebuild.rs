@@ -24,6 +24,7 @@ use uuid::Uuid;
 
 use self::chronicle::{Chronicle, Deed, Past, Told};
 use self::originals::{Originals, is_of_length};
+use super::conditions::Conditions;
 use super::delivery::{self, Moves};
 use super::undo::rules_then;
 use super::{DEFAULT_SOURCE, Fatal, Ingest, Job, Outcome, Reread, Wait, fate_name};
@@ -286,6 +287,7 @@ impl<'b> Builder<'b> {
             learned: Arc::default(),
             generation: Uuid::now_v7(),
             mismatched: BTreeSet::new(),
+            conditions: Conditions::default(),
             rules: HashMap::new(),
             progress: Arc::new(Progress::default()),
             stop: Arc::new(AtomicBool::new(false)),

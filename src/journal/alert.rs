@@ -369,6 +369,20 @@ mod tests {
     }
 
     #[test]
+    fn the_page_of_alerts_is_the_catalogue() {
+        let page = include_str!("../../docs/ALERTS.md");
+        let listed: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+        let row = |code: &AlertCode| {
+            let severity = serde_json::to_value(code.severity()).expect("a word");
+            format!("| `{}` | {} | {} | {} |", code.as_str(), severity.as_str().expect("a word"), code.title(), code.action())
+        };
+        let expected: Vec<String> = AlertCode::ALL.iter().map(row).collect();
+        let missing: Vec<&String> = expected.iter().filter(|row| !listed.contains(&row.as_str())).collect();
+        let unknown: Vec<&&str> = listed.iter().filter(|line| !expected.iter().any(|row| row == **line)).collect();
+        assert!(missing.is_empty() && unknown.is_empty(), "docs/ALERTS.md lacks {missing:#?} and has {unknown:#?}");
+    }
+
+    #[test]
     fn repeats_are_one_later_line_and_none_is_lost() {
         let mut folding = Folding::new(100);
         assert_eq!(folding.offer(alert(1), 0), Some(alert(1)));

@@ -55,3 +55,9 @@ CREATE TABLE forgotten (
     hash  BLOB PRIMARY KEY,                       -- HMAC-SHA-256 of the address in its standard form
     at_ms INTEGER NOT NULL
 ) WITHOUT ROWID;
+
+-- Alerts that somebody has seen.
+CREATE TABLE acknowledged (
+    alert TEXT PRIMARY KEY,                       -- its id
+    at_ms INTEGER NOT NULL
+) WITHOUT ROWID;
