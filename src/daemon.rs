@@ -451,7 +451,7 @@ impl<'d> Daemon<'d> {
                 Ended::Done(report) => {
                     self.pulse.reported(&report.file);
                     self.pulse.rejected(&report.source, report.rows.rejected);
-                    if report.alerts.iter().any(|alert| alert == AlertCode::FormulaCells.as_str()) {
+                    for _ in 0..self.progress.take_formula_files() {
                         self.pulse.suspect(Suspicion::Formulas);
                     }
                     self.progress.end(&report);

@@ -16,6 +16,7 @@ pub struct Progress {
     bytes_total: AtomicU64,
     rows_done: AtomicU64,
     alerts: [AtomicU64; 3],
+    formula_files: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -74,6 +75,7 @@ impl Default for Progress {
             bytes_total: AtomicU64::default(),
             rows_done: AtomicU64::default(),
             alerts: Default::default(),
+            formula_files: AtomicU64::default(),
             state: Mutex::default(),
         }
     }
@@ -135,6 +137,16 @@ impl Progress {
     /// An alert was raised.
     pub fn count_alert(&self, severity: Severity) {
         self.alerts[severity as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A file had cells that a spreadsheet would run.
+    pub fn meet_formulas(&self) {
+        self.formula_files.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many such files there were since this was asked last.
+    pub fn take_formula_files(&self) -> u64 {
+        self.formula_files.swap(0, Ordering::Relaxed)
     }
 
     /// Everything at once.

@@ -155,6 +155,9 @@ impl Ingest {
     pub(super) fn post_alert(&self, group: &Group<'_>, alert: &Alert) -> Result<(), Fatal> {
         self.progress.count_alert(alert.severity);
         self.enqueue(group, alert)?;
+        if alert.code == AlertCode::FormulaCells {
+            self.progress.meet_formulas();
+        }
         Ok(group.post(Journal::Alerts, self.rotate_bytes(), |_, _| alert.to_line())?)
     }
 

@@ -275,7 +275,9 @@ mod tests {
     #[test]
     fn what_is_suspicious_is_counted_by_kind_and_rejects_by_source() {
         let pulse = Pulse::default();
-        [Suspicion::Name, Suspicion::Name, Suspicion::Formulas].into_iter().for_each(|what| pulse.suspect(what));
+        for what in [Suspicion::Name, Suspicion::Name, Suspicion::Formulas] {
+            pulse.suspect(what);
+        }
         assert_eq!(pulse.suspicions(), [0, 2, 1]);
         pulse.rejected("a", 3);
         pulse.rejected("b", 2);
