@@ -2,6 +2,9 @@
 
 mod support;
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
@@ -40,9 +43,11 @@ fn header(head: &str, name: &str) -> String {
 }
 
 fn root(port: u16) -> Root {
-    Root::with_config(&format!(
+    let root = Root::with_config(&format!(
         "[[alerts.channel]]\nname = 'hook'\nkind = 'webhook'\nurl = 'http://127.0.0.1:{port}/path'\nsecret = 'hidden-key'\n"
-    ))
+    ));
+    fs::set_permissions(root.path("valhalla.toml"), Permissions::from_mode(0o600)).expect("it holds a secret");
+    root
 }
 
 #[test]

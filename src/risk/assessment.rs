@@ -4,11 +4,13 @@
 //! | | health | risk |
 //! |---|---|---|
 //! | a critical finding | `CRITICAL` | `HIGH` |
-//! | three warnings or more | `DEGRADED` | `HIGH` |
-//! | one or two warnings | `DEGRADED` | `MEDIUM` |
+//! | warnings of three codes or more | `DEGRADED` | `HIGH` |
+//! | warnings of one or two codes | `DEGRADED` | `MEDIUM` |
 //! | neither | `HEALTHY` | `LOW` |
 //!
-//! What cannot be known makes nothing better or worse, and is listed.
+//! The same cause in several places is one cause: a full disk under five folders is a full disk. What cannot be known makes nothing better or worse, and is listed.
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
@@ -93,8 +95,8 @@ pub struct Assessment {
 #[must_use]
 pub fn assess(findings: &[Finding]) -> Assessment {
     let of = |level: Level| findings.iter().filter(move |finding| finding.level == level);
-    let (critical, warnings) = (of(Level::Critical).count(), of(Level::Warning).count());
-    let (health, risk) = match (critical, warnings) {
+    let warnings: BTreeSet<AlertCode> = of(Level::Warning).map(|finding| finding.code).collect();
+    let (health, risk) = match (of(Level::Critical).count(), warnings.len()) {
         (1.., _) => (Health::Critical, RiskLevel::High),
         (0, WARNINGS_HIGH..) => (Health::Degraded, RiskLevel::High),
         (0, 1..) => (Health::Degraded, RiskLevel::Medium),
@@ -125,10 +127,16 @@ mod tests {
             (&[Fine, Critical], Health::Critical, RiskLevel::High),
         ];
         for (levels, health, risk) in cases {
-            let findings: Vec<Finding> = levels.iter().map(|level| Finding::new(AlertCode::DiskFull, *level, "")).collect();
+            let findings: Vec<Finding> = levels.iter().zip(AlertCode::ALL).map(|(level, code)| Finding::new(*code, *level, "")).collect();
             let verdict = assess(&findings);
             assert_eq!((verdict.health, verdict.risk), (*health, *risk), "{levels:?}");
         }
+    }
+
+    #[test]
+    fn one_cause_in_many_places_is_one_cause() {
+        let findings = [(); 5].map(|()| Finding::new(AlertCode::DiskLow, Level::Warning, ""));
+        assert_eq!(assess(&findings).risk, RiskLevel::Medium);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::{Finding, Latency, Level};
@@ -165,7 +166,7 @@ pub(super) fn read(config: &Config, with_write: bool) -> SystemFigures {
     SystemFigures {
         memory_mb: memory_mb(),
         memory_percent: memory_percent(),
-        disks: named.into_iter().map(|(name, path)| disk(name, path)).collect(),
+        disks: disks(&named),
         open_files: open_files(),
         store_write: with_write.then(|| timed_write(store_folder).map_err(|error| error.to_string())),
         store_bytes: fs::metadata(&config.store.path).ok().map(|store| (store.len(), fs::metadata(wal).map_or(0, |wal| wal.len()))),
@@ -227,12 +228,25 @@ fn canary_finding(canary: &Result<bool, String>) -> Finding {
 }
 
 fn clock_finding(moved_ms: i64) -> Finding {
-    let level = if moved_ms > JUMP_MS || moved_ms < -BACK_MS { Level::Warning } else { Level::Fine };
+    let level = if !(-BACK_MS..=JUMP_MS).contains(&moved_ms) { Level::Warning } else { Level::Fine };
     let way = if moved_ms < 0 { "back" } else { "ahead" };
     #[allow(clippy::cast_precision_loss)] // milliseconds
     let (metric, limit) = (moved_ms as f64 / 1000.0, JUMP_MS as f64 / 1000.0);
     let detail = format!("since the last look the wall clock went {way} by {:.1} s", metric.abs());
     Finding::new(AlertCode::ClockJumped, level, detail).measured(metric, limit)
+}
+
+/// Each file system once, with all the folders that lie on it: one that is full is one trouble.
+fn disks(named: &[(&str, &Path)]) -> Vec<Disk> {
+    let mut by_device: Vec<(Option<u64>, String, &Path)> = Vec::new();
+    for (name, path) in named {
+        let device = fs::metadata(path).ok().map(|folder| folder.dev());
+        match by_device.iter_mut().find(|(known, ..)| device.is_some() && *known == device) {
+            Some((_, together, _)) => *together += &format!(", {name}"),
+            None => by_device.push((device, (*name).to_owned(), *path)),
+        }
+    }
+    by_device.into_iter().map(|(_, names, path)| disk(&names, path)).collect()
 }
 
 /// Room under a folder.
