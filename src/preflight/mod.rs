@@ -263,9 +263,6 @@ fn finding_check(finding: &Finding) -> Check {
     let limit = finding.limit.map_or_else(|| "nothing found".to_owned(), |limit| limit.to_string());
     let check = Check::passed(item, &name, finding.detail.clone(), limit);
     match finding.level {
-        Level::Fine if finding.code == AlertCode::DataNotEncrypted && finding.detail.starts_with("not") => {
-            check.turned(Held::Warning, finding.code.action())
-        }
         Level::Fine => check,
         Level::Warning => check.turned(Held::Warning, finding.code.action()),
         Level::Critical => check.turned(Held::Failed, finding.code.action()),

@@ -228,7 +228,7 @@ fn canary_finding(canary: &Result<bool, String>) -> Finding {
 }
 
 fn clock_finding(moved_ms: i64) -> Finding {
-    let level = if !(-BACK_MS..=JUMP_MS).contains(&moved_ms) { Level::Warning } else { Level::Fine };
+    let level = if (-BACK_MS..=JUMP_MS).contains(&moved_ms) { Level::Fine } else { Level::Warning };
     let way = if moved_ms < 0 { "back" } else { "ahead" };
     #[allow(clippy::cast_precision_loss)] // milliseconds
     let (metric, limit) = (moved_ms as f64 / 1000.0, JUMP_MS as f64 / 1000.0);

@@ -59,6 +59,9 @@ impl Store {
     /// # Errors
     /// [`StoreError`](super::StoreError).
     pub fn channel_state(&self, channel: &str) -> Result<ChannelState> {
+        if !self.has_table("channels")? {
+            return Ok(ChannelState::default()); // a store that is just being made, or that was not brought forward yet
+        }
         self.run(|connection| {
             let mut known = connection
                 .prepare_cached("SELECT failures, error, error_ms, success_ms, dropped, given_up FROM channels WHERE name = ?1")?;

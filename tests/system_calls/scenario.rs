@@ -119,7 +119,7 @@ impl Stage {
     /// Short waits, so that trouble is over soon; journals in several segments; every output there is.
     fn configure(&self) {
         self.root.configure(
-            "[watch]\nsettle_ms = 20\nrescan_seconds = 1\n[output]\nleads = \"csv\"\n[log]\njournal_rotate_bytes = 8192\n\
+            "[risk]\nmonitor_seconds = 86400\ncpu_percent_max = 100\nmemory_percent_max = 100\ndisk_free_percent_min = 0\ndisk_free_min = 0\n[watch]\nsettle_ms = 20\nrescan_seconds = 1\n[output]\nleads = \"csv\"\n[log]\njournal_rotate_bytes = 8192\n\
              [[experiments]]\nid = \"greeting\"\nvariants = [{ id = \"warm\", weight = 50 }, { id = \"cold\", weight = 50 }]\n",
         );
     }

@@ -170,6 +170,12 @@ const TABLES: &[(&str, &str)] = &[
     ("lessons", "SELECT (SELECT file FROM jobs WHERE seq = l.job), turn, pin, version FROM lessons l ORDER BY 1, 2"),
     ("learned", "SELECT version, content, model FROM learned ORDER BY version"),
     ("models", "SELECT id, content FROM models ORDER BY id"),
+    ("conditions", "SELECT code, subject, resolved_ms IS NULL FROM conditions ORDER BY 1, 2"),
+    ("acknowledged", "SELECT count(*) FROM acknowledged"),
+    ("deliveries", "SELECT channel FROM deliveries ORDER BY 1"),
+    ("channels", "SELECT count(*) FROM channels"),
+    ("file_figures", "SELECT (SELECT file FROM jobs WHERE seq = f.job), source, figures FROM file_figures f ORDER BY 1"),
+    ("forgotten", "SELECT hex(hash) FROM forgotten ORDER BY 1"),
     ("stagings", "SELECT rules, learned FROM stagings ORDER BY 1, 2"),
     ("faults", "PRAGMA quick_check"),
 ];
