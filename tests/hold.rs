@@ -100,8 +100,9 @@ fn a_decision_that_was_cut_short_is_carried_out_at_the_next_start() {
         let root = with_a_held_file();
         let claim = root.path(".claimed").join(&root.claims()[0]);
         std::fs::rename(claim.join(".hold"), claim.join(mark)).expect("as it is when we die behind the rename");
-        root.daemon().stop();
+        let daemon = root.daemon();
         let report = root.report_of("vendor/bad.csv");
+        daemon.stop();
         assert_eq!((report["fate"].as_str(), root.leads().len(), root.reports().len()), (Some(fate), leads, 2), "{mark}");
         assert_eq!(actions(&root).keys().filter(|action| action.starts_with("hold_")).count(), 1);
         audit(&root, 0);
