@@ -40,6 +40,7 @@ fn with_a_held_file() -> Root {
     wait_for("the file to be held", || held(&root) == ["vendor/bad.csv"]);
     root.drop_renamed("good.csv", GOOD);
     wait_for("the other file", || root.reports().len() == 1);
+    wait_for("good.csv to leave the claims", || root.run(&["status", "--json"]).json()["in_hand"] == 0);
     wait_for("the alert", || root.alert_codes().contains(&"job_held".to_owned()));
     let status = root.run(&["status", "--json"]).exits(0).json();
     assert_eq!((&status["in_hand"], &status["held"][0]["file"]), (&0.into(), &"vendor/bad.csv".into()), "{status}");
