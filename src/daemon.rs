@@ -24,7 +24,7 @@ use crate::delivery::{Attempt, Courier};
 use crate::durable::{self, Sync};
 use crate::inbox::{Arrival, Drop, Hint, PollMode, STATUS_FILE, Settle, SettleRules, Verdict, Watch, display_name, path_text};
 use crate::ingest::rescore::figures;
-use crate::ingest::{Ended, Fatal, Ingest, Job, Notice, Recovered, Start, Wait, Worked, archived_place, finding_code};
+use crate::ingest::{Ended, Fatal, Ingest, Job, Notice, Recovered, Start, Wait, Worked, archived_place, finding_code, forget};
 use crate::journal::{AlertCode, Report, snapshot};
 use crate::lock::{LockError, RootLock};
 use crate::progress::{Progress, Verdict as Standing};
@@ -651,6 +651,15 @@ impl<'d> Daemon<'d> {
             "undo" => match self.ingest.store().find_job(text("job"))? {
                 Some(job) => Ok(Ok(self.ingest.undo(&job, only_looks)?.to_json())),
                 None => Ok(Err(format!("no job or file '{}' is known", text("job")))),
+            },
+            "forget" => match forget::Person::of(text("address")) {
+                Some(person) if only_looks => Ok(Ok(forget::look(self.ingest.store(), &self.config.root, &person)?.to_json())),
+                Some(person) => Ok(Ok(self.ingest.forget(&person, request["also_unknown"] == true)?.to_json())),
+                None => Ok(Err("this is no e-mail address".to_owned())),
+            },
+            "forget_allow" => match forget::Person::of(text("address")) {
+                Some(person) => Ok(Ok(json!({ "allowed": self.ingest.allow(&person)? }))),
+                None => Ok(Err("this is no e-mail address".to_owned())),
             },
             "rescore" if text("rules") != self.ingest.rules_for(None).version => {
                 Ok(Err("the daemon works with other rules than valhalla.toml has now: restart it, then rescore".to_owned()))

@@ -13,6 +13,7 @@ mod conditions;
 mod courier;
 mod delivery;
 mod drifting;
+pub mod forget;
 mod hold;
 mod learn;
 mod ledger;
@@ -42,6 +43,7 @@ use self::committer::{Committer, TakeError, TakenIn};
 use self::conditions::Conditions;
 use self::delivery::Moves;
 pub use self::delivery::archived_place;
+use self::forget::Forgotten;
 pub use self::learn::{Teacher, Worked};
 pub use self::ledger::Notice;
 pub(crate) use self::ledger::finding_code;
@@ -227,6 +229,8 @@ pub struct Ingest {
     /// What is wrong, and since when.
     conditions: Conditions,
     rules: HashMap<String, Arc<Rules>>,
+    /// People who were erased and do not come back.
+    forgotten: Forgotten,
     progress: Arc<Progress>,
     stop: Arc<AtomicBool>,
     actor: &'static str,
@@ -312,6 +316,7 @@ impl Ingest {
             store.checkpoint(0)?;
         }
         let journals = Journals::open(&folders.logs, 0o640)?;
+        let forgotten = Forgotten::open(&config.root, &store)?;
         let mut ingest = Self {
             config,
             spool,
@@ -322,6 +327,7 @@ impl Ingest {
             mismatched: BTreeSet::new(),
             conditions: Conditions::default(),
             rules: HashMap::new(),
+            forgotten,
             progress,
             stop,
             actor,

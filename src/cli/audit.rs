@@ -21,6 +21,7 @@ use crate::journal::{self, Journal, Report, hex};
 use crate::reading::sha256_of;
 use crate::render::console::{self, thousands};
 use crate::render::words::page_shown;
+use crate::store::forget::GoneRows;
 use crate::store::read::PastJob;
 use crate::store::{Store, StoreError, open_to_read};
 
@@ -60,10 +61,23 @@ struct Held {
     /// First rows of people, and later ones.
     leads: (u64, u64),
     outcomes: u64,
+    /// What of it was of people who were erased since: beside what the store holds.
+    gone: GoneRows,
     /// Whether it was taken out.
     is_undone: bool,
-    /// Whether an earlier job was: then rows of people known from that are first rows now.
+    /// Whether an earlier job was, or rows of one were: then rows of people known from that are first rows now.
     has_moved_up: bool,
+}
+
+impl Held {
+    /// As if nobody had been erased; a job that was taken out has nobody left to be counted.
+    fn with_the_gone(self) -> Self {
+        if self.is_undone {
+            return self;
+        }
+        let GoneRows { first, later, outcomes } = self.gone;
+        Self { leads: (self.leads.0 + first, self.leads.1 + later), outcomes: self.outcomes + outcomes, ..self }
+    }
 }
 
 /// Findings listed; all are counted.
@@ -199,6 +213,8 @@ fn prove(config: &Config, store: &Store, proof: &mut Proof) -> Result<Value, Tro
         Err(_) if is_damaged => HashMap::new(), // what is lost shows as missing
         Err(error) => return Err(error.into()),
     };
+    let gone = store.forgotten_by_job().or_else(|error| if is_damaged { Ok(HashMap::new()) } else { Err(error) })?;
+    let first_gone = gone.keys().min().copied();
     let mut lines = report_lines(config)?;
     let mut examine_one = |job: PastJob| {
         if job.done {
@@ -207,7 +223,8 @@ fn prove(config: &Config, store: &Store, proof: &mut Proof) -> Result<Value, Tro
                 leads,
                 outcomes: outcomes.get(&job.seq).copied().unwrap_or_default(),
                 is_undone: undone.contains_key(&job.seq),
-                has_moved_up: undone.keys().next().is_some_and(|first| *first < job.seq),
+                gone: gone.get(&job.seq).copied().unwrap_or_default(),
+                has_moved_up: undone.keys().next().copied().into_iter().chain(first_gone).any(|first| first < job.seq),
             };
             let finding = examine(config, &job, &mut lines, in_store);
             proof.add(finding);
@@ -302,6 +319,7 @@ fn examine(config: &Config, job: &PastJob, lines: &mut HashMap<String, (u32, [u8
     let has_leads = counts && report.kind == Kind::Leads;
     let expected = if has_leads { (rows.accepted_new, rows.accepted_updated) } else { (0, 0) };
     let outcomes = if counts { report.outcomes.taken() } else { 0 };
+    let held = held.with_the_gone();
     if held.outcomes != outcomes {
         why.push(format!("the store holds {} outcomes of it, its report says {outcomes}", held.outcomes));
     }

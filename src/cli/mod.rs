@@ -8,6 +8,7 @@ mod check_page;
 mod config;
 mod experiments;
 mod follow;
+mod forget;
 mod hold;
 mod ingest;
 mod init;
@@ -114,6 +115,8 @@ enum Command {
     Replay(replay::Replay),
     /// Take out what a file brought, as if it had never come
     Undo(undo::Undo),
+    /// Erase a person, and say which archived files still hold them
+    Forget(forget::Forget),
     /// Files that wait for a person, and what to do with them
     Hold(hold::Hold),
     /// Give stored leads the score that they would get today
@@ -249,6 +252,7 @@ fn dispatch(arguments: Arguments) -> u8 {
         Command::Model(command) => command.run(&global),
         Command::Replay(command) => command.run(&global),
         Command::Undo(command) => command.run(&global),
+        Command::Forget(command) => command.run(&global),
         Command::Hold(command) => command.run(&global),
         Command::Rescore(command) => command.run(&global),
         Command::Preflight(command) => command.run(&global),

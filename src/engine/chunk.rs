@@ -149,7 +149,8 @@ const EXAMPLE_ROWS: usize = 5;
 const PAIRS: usize = 4096;
 
 impl IssueCounts {
-    fn add_row(&mut self, issues: &[RowIssue]) {
+    /// Counts the issues of one row.
+    pub fn add_row(&mut self, issues: &[RowIssue]) {
         self.rows_missing_fields += u64::from(issues.iter().any(|issue| issue.code == IssueCode::MissingField));
         for issue in issues {
             self.add(&issue.column, issue.code, 1, std::iter::once(issue.row));

@@ -144,6 +144,9 @@ fn advice_on(code: IssueCode, share: f64) -> String {
         IssueCode::OneOf | IssueCode::Matches | IssueCode::Min | IssueCode::Max | IssueCode::MaxLength => {
             "The cell breaks a rule that is configured for this column under [columns]"
         }
+        IssueCode::Forgotten => {
+            "These people were erased on request. Should one of them have agreed anew, run `valhalla forget --allow EMAIL` and drop the file again"
+        }
     };
     if share > 0.5 {
         return format!("Most rows share this fault: correct it where the file is exported, rather than row by row. {remedy}");

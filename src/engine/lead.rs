@@ -173,11 +173,13 @@ pub enum IssueCode {
     Max,
     /// Configured rule: more characters than allowed.
     MaxLength,
+    /// The person was erased and is not to come back.
+    Forgotten,
 }
 
 impl IssueCode {
     /// Every code, in the order of the table in the guide.
-    pub const ALL: [IssueCode; 17] = [
+    pub const ALL: [IssueCode; 18] = [
         Self::MissingField,
         Self::InvalidEmail,
         Self::ValueNotNumeric,
@@ -195,6 +197,7 @@ impl IssueCode {
         Self::Min,
         Self::Max,
         Self::MaxLength,
+        Self::Forgotten,
     ];
 
     /// The code as it stands in reports.
@@ -218,6 +221,7 @@ impl IssueCode {
             Self::Min => "min",
             Self::Max => "max",
             Self::MaxLength => "max_length",
+            Self::Forgotten => "forgotten",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The committer: the one place where outcomes become rows in the store and lines in the rejects file, in the file's order.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{BufWriter, Write};
 
 use sha2::{Digest, Sha256};
@@ -11,6 +11,7 @@ use super::{Begun, Fatal, Ingest, Job};
 use crate::config::LeadsFile;
 use crate::engine::chunk::{ChunkOutcome, Context};
 use crate::engine::file_error::FileError;
+use crate::engine::lead::{IssueCode, RowIssue};
 use crate::engine::notes::{NoteCode, Notes};
 use crate::engine::outcomes::{OutcomeRow, Part, PlanKind};
 use crate::engine::rejects::{self, Origin, RowOf, row_digest};
@@ -111,9 +112,10 @@ impl<'c> Committer<'c> {
             )));
         }
         self.write_rejects(&outcome.rejects)?;
+        let away = self.turn_away(&mut outcome);
         match self.context.plan.kind {
-            PlanKind::Leads => self.take_leads(&mut outcome)?,
-            PlanKind::Outcomes => self.take_outcomes(&mut outcome)?,
+            PlanKind::Leads => self.take_leads(&mut outcome, &away)?,
+            PlanKind::Outcomes => self.take_outcomes(&mut outcome, &away)?,
         }
         self.tally.notes.merge(outcome.notes, self.tally.rows, self.tally.lines);
         self.tally.lines_beyond += outcome.lines_beyond;
@@ -125,15 +127,47 @@ impl<'c> Committer<'c> {
         Ok(())
     }
 
+    /// The rows of people who were erased, by their numbers in the chunk: rejected, and given back to nobody.
+    fn turn_away(&mut self, outcome: &mut ChunkOutcome) -> HashSet<u64> {
+        let forgotten = &self.ingest.forgotten;
+        if forgotten.is_idle() {
+            return HashSet::new();
+        }
+        let found: Vec<(u64, u64)> = match self.context.plan.kind {
+            PlanKind::Leads => {
+                let theirs = (0..outcome.leads.len()).filter(|index| forgotten.has(outcome.leads.lead_id(*index)));
+                theirs.map(|index| outcome.leads.lead(index, &[])).map(|lead| (lead.row, lead.line)).collect()
+            }
+            PlanKind::Outcomes => {
+                outcome.outcomes.iter().filter(|told| forgotten.has(told.person)).map(|told| (told.row, told.line)).collect()
+            }
+        };
+        for (row, line) in &found {
+            let message = "This person was forgotten on request, and is not taken in again".to_owned();
+            let issue = RowIssue { row: *row, line: *line, column: String::new(), code: IssueCode::Forgotten, message };
+            outcome.issue_counts.add_row(std::slice::from_ref(&issue));
+            outcome.issues.push(issue);
+        }
+        outcome.issues.sort_by_key(|issue| issue.row);
+        self.tally.rejected += found.len() as u64;
+        found.into_iter().map(|(row, _)| row).collect()
+    }
+
     /// Each accepted row into the store, and, unless it repeats a person, into the leads file.
-    fn take_leads(&mut self, outcome: &mut ChunkOutcome) -> Result<(), TakeError> {
+    fn take_leads(&mut self, outcome: &mut ChunkOutcome, away: &HashSet<u64>) -> Result<(), TakeError> {
         let mut beside = std::mem::take(&mut outcome.outcomes).into_iter().peekable();
         if let Some(writer) = &mut self.writer {
-            writer.foresee((0..outcome.leads.len()).map(|index| outcome.leads.lead_id(index)));
+            let coming = (0..outcome.leads.len()).filter(|index| away.is_empty() || !away.contains(&outcome.leads.lead(*index, &[]).row));
+            writer.foresee(coming.map(|index| outcome.leads.lead_id(index)));
         }
         let (mut rendered, is_csv) = (0, self.ingest.config.output.leads == LeadsFile::Csv);
         for index in 0..outcome.leads.len() {
             let mut lead = outcome.leads.lead(index, &self.context.plan.mapping.extra_names);
+            if away.contains(&lead.row) {
+                beside.next_if(|told| told.row == lead.row);
+                rendered = outcome.rendered_ends.get(index).copied().unwrap_or(rendered);
+                continue;
+            }
             lead.row += self.tally.rows;
             lead.headers = &self.context.plan.mapping.field_headers;
             let mark = outcome.leads.mark(index);
@@ -165,8 +199,11 @@ impl<'c> Committer<'c> {
     }
 
     /// Each accepted row of a list of outcomes into the store, unless it repeats one from above.
-    fn take_outcomes(&mut self, outcome: &mut ChunkOutcome) -> Result<(), TakeError> {
+    fn take_outcomes(&mut self, outcome: &mut ChunkOutcome, away: &HashSet<u64>) -> Result<(), TakeError> {
         for (index, told) in std::mem::take(&mut outcome.outcomes).into_iter().enumerate() {
+            if away.contains(&told.row) {
+                continue;
+            }
             let told = self.dated(told, &mut outcome.notes);
             let row = told.row + self.tally.rows;
             let writer = self.outcomes.as_mut().expect("a list of outcomes has columns of them");

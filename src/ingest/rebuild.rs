@@ -26,6 +26,7 @@ use self::chronicle::{Chronicle, Deed, Past, Told};
 use self::originals::{Originals, is_of_length};
 use super::conditions::Conditions;
 use super::delivery::{self, Moves};
+use super::forget::Forgotten;
 use super::undo::rules_then;
 use super::{DEFAULT_SOURCE, Fatal, Ingest, Job, Outcome, Reread, Wait, fate_name};
 use crate::beneath::OpenFolder;
@@ -289,6 +290,7 @@ impl<'b> Builder<'b> {
             mismatched: BTreeSet::new(),
             conditions: Conditions::default(),
             rules: HashMap::new(),
+            forgotten: Forgotten::watching(&base.root, chronicle.forgotten())?,
             progress: Arc::new(Progress::default()),
             stop: Arc::new(AtomicBool::new(false)),
             actor: "cli",
@@ -416,6 +418,18 @@ impl<'b> Builder<'b> {
                     let group = self.ingest.store.begin()?;
                     group.add_decision(&model)?;
                     group.commit()?;
+                }
+                Deed::Forgotten { person, jobs, at_ms } => {
+                    let group = self.ingest.store.begin()?;
+                    group.erase_again(self.ingest.forgotten.seen(&person), &person, &jobs, at_ms)?;
+                    group.commit()?;
+                    self.ingest.forgotten.add(person);
+                }
+                Deed::Allowed { person } => {
+                    let group = self.ingest.store.begin()?;
+                    group.allow(&person)?;
+                    group.commit()?;
+                    self.ingest.forgotten.remove(&person);
                 }
                 Deed::Rescored { since_ms, learned, settings } => {
                     let then = settings.checked_sub(1).filter(|at| self.then[*at].is_some());

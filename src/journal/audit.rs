@@ -89,6 +89,16 @@ pub enum Action {
     HoldDiscarded,
     /// An alert was acknowledged.
     AlertAcknowledged,
+    /// A person was erased; known by a keyed hash only.
+    Forgotten,
+    /// A person who was erased may come in again.
+    ForgottenAllowed,
+    /// Rows of an erased person were taken out of a file of the archive.
+    ArchiveRewritten,
+    /// A file of the archive was removed, because an erased person stood in it.
+    ArchiveRemoved,
+    /// Files of the archive were removed, because they were older than they are to be kept.
+    Expired,
 }
 
 /// The line of an entry, chained to the journal's last: to be placed by the same head, before anything else is.

@@ -205,6 +205,15 @@ impl Group<'_> {
         self.prune_learned(None)
     }
 
+    /// What was taught from a job on is to be worked out anew.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn learn_anew_from(&self, job: i64) -> Result<()> {
+        self.store.run(|c| c.execute("UPDATE lessons SET version = NULL, state = NULL WHERE job >= ?1", [job]))?;
+        self.prune_learned(None)
+    }
+
     /// Forgets snapshots that nobody names, and models that no snapshot has and that are not the `shadow` now.
     fn prune_learned(&self, shadow: Option<&str>) -> Result<()> {
         self.store.run(|connection| {

@@ -52,7 +52,7 @@ CREATE INDEX file_figures_source ON file_figures (source, job);
 
 -- People who were erased, known only by a keyed hash, so that nothing brings them back.
 CREATE TABLE forgotten (
-    hash  BLOB PRIMARY KEY,                       -- HMAC-SHA-256 of the address in its standard form
+    hash  BLOB PRIMARY KEY,                       -- HMAC-SHA-256 of the lead_id, which is told from the address
     at_ms INTEGER NOT NULL
 ) WITHOUT ROWID;
 
@@ -60,4 +60,23 @@ CREATE TABLE forgotten (
 CREATE TABLE acknowledged (
     alert TEXT PRIMARY KEY,                       -- its id
     at_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- What the store held of people who were erased, by job: its report still counts them.
+CREATE TABLE forgotten_rows (
+    job      INTEGER PRIMARY KEY,                 -- jobs.seq
+    first    INTEGER NOT NULL,                    -- first rows of people
+    later    INTEGER NOT NULL,                    -- further ones
+    outcomes INTEGER NOT NULL
+);
+
+-- Files of the archive that are not what they were, because we changed them: rows taken out, or the file removed.
+CREATE TABLE archive_changes (
+    job    INTEGER NOT NULL,                      -- jobs.seq
+    place  TEXT NOT NULL,                         -- as in the job's moves
+    change TEXT NOT NULL,                         -- rewritten, removed, expired
+    at_ms  INTEGER NOT NULL,
+    sha256 BLOB,                                  -- of what a rewriting left
+    rows   TEXT,                                  -- JSON: the rows that it took out
+    PRIMARY KEY (job, place)
 ) WITHOUT ROWID;

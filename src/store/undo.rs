@@ -216,7 +216,10 @@ impl<'g> Taking<'g> {
             count("SELECT count(*) FROM leads WHERE job = ?1 AND accepted = 1")? + count("SELECT count(*) FROM history WHERE job = ?1")?;
         let outcomes = count("SELECT count(*) FROM outcomes WHERE job = ?1")?;
         self.has_outcomes = self.store.run(|c| c.query_row("SELECT EXISTS (SELECT 1 FROM outcomes)", [], |row| row.get(0)))?;
-        let (held, what) = if about.is_leads { (rows.unsigned_abs(), "rows") } else { (outcomes.unsigned_abs(), "outcomes") };
+        let gone = self.store.forgotten_of(self.seq)?; // of people who were erased: they are out already
+        let rows = rows.unsigned_abs() + gone.first + gone.later;
+        let outcomes = outcomes.unsigned_abs() + gone.outcomes;
+        let (held, what) = if about.is_leads { (rows, "rows") } else { (outcomes, "outcomes") };
         let told = about.new + about.known;
         let is_kept = about.leads_kept || !about.is_leads;
         Ok((is_kept && held != told).then(|| {
@@ -552,6 +555,7 @@ impl<'g> Taking<'g> {
             connection.execute("DELETE FROM resolutions WHERE child = ?1", [self.seq])?;
             connection.execute("DELETE FROM source_layouts WHERE job_id = ?1", [job.as_bytes()])?;
             connection.execute("DELETE FROM file_figures WHERE job = ?1", [self.seq])?;
+            connection.execute("DELETE FROM forgotten_rows WHERE job = ?1", [self.seq])?;
             connection.execute("UPDATE jobs SET undone = ?2 WHERE seq = ?1", [self.seq, at_ms])?;
             Ok(reopened.unsigned_abs())
         })?;
@@ -561,7 +565,7 @@ impl<'g> Taking<'g> {
 
 impl Store {
     /// Frees a person's key. Whoever stands behind it in the same chain moves up, so that nobody is looked for in vain.
-    fn free_key(&self, person: Uuid, lead: i64) -> Result<()> {
+    pub(super) fn free_key(&self, person: Uuid, lead: i64) -> Result<()> {
         let mut hole = person.as_u64_pair().0;
         while let Some(holder) = self.holder(hole)? {
             if holder == lead {

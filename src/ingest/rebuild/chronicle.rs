@@ -10,8 +10,10 @@ use std::path::Path;
 use uuid::Uuid;
 
 use super::super::Fatal;
+use super::super::forget::{hash_in, told_in};
 use crate::clock;
 use crate::journal::{self, Action, AuditEntry, Journal, Report, State};
+use crate::store::forget::{GoneRows, PersonHash};
 
 /// One job as its report tells it.
 #[derive(Debug)]
@@ -90,6 +92,10 @@ pub(super) struct Chronicle {
 pub(super) enum Deed {
     /// A job was taken out, so many milliseconds after the beginning of 1970.
     Undone { job_id: Uuid, at_ms: i64 },
+    /// A person was erased, of whom the store held so many rows of each job.
+    Forgotten { person: PersonHash, jobs: Vec<(Uuid, GoneRows)>, at_ms: i64 },
+    /// A person who was erased may come in again.
+    Allowed { person: PersonHash },
     /// A model was pinned; none, where the name is empty.
     Pinned { model: String },
     /// Stored leads were brought up to the versions in force: those from a moment on, with this snapshot, and under the last of
@@ -105,6 +111,11 @@ impl Deed {
                 let job_id = Uuid::parse_str(entry.job_id.as_deref()?).ok()?;
                 Some(Self::Undone { job_id, at_ms: clock::parse_ms(&entry.at)? })
             }
+            Action::Forgotten => {
+                let (person, jobs) = told_in(&entry.detail)?;
+                Some(Self::Forgotten { person, jobs, at_ms: clock::parse_ms(&entry.at)? })
+            }
+            Action::ForgottenAllowed => Some(Self::Allowed { person: hash_in(&entry.detail)? }),
             Action::ModelStep if matches!(told("step"), Some("pinned" | "released")) => {
                 Some(Self::Pinned { model: told("model").unwrap_or_default().to_owned() })
             }
@@ -134,6 +145,14 @@ impl Chronicle {
             chronicle.deeds.extend(Deed::of(&entry, settings));
         })?;
         Ok(chronicle)
+    }
+
+    /// Everybody who was erased at some time.
+    pub fn forgotten(&self) -> impl Iterator<Item = PersonHash> {
+        self.deeds.iter().filter_map(|deed| match deed {
+            Deed::Forgotten { person, .. } => Some(*person),
+            _ => None,
+        })
     }
 
     /// Jobs of the audit trail of which `is_known` has never heard: their reports are lost. Each with its file and rows.
