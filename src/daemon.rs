@@ -23,6 +23,7 @@ use crate::config::{Config, Poll};
 use crate::delivery::{Attempt, Courier};
 use crate::durable::{self, Sync};
 use crate::inbox::{Arrival, Drop, Hint, PollMode, STATUS_FILE, Settle, SettleRules, Verdict, Watch, display_name, path_text};
+use crate::ingest::forget::archive::Wish;
 use crate::ingest::rescore::figures;
 use crate::ingest::{Ended, Fatal, Ingest, Job, Notice, Recovered, Start, Wait, Worked, archived_place, finding_code, forget};
 use crate::journal::{AlertCode, Report, snapshot};
@@ -657,6 +658,7 @@ impl<'d> Daemon<'d> {
                 Some(person) => Ok(Ok(self.ingest.forget(&person, request["also_unknown"] == true)?.to_json())),
                 None => Ok(Err("this is no e-mail address".to_owned())),
             },
+            "forget_in_archive" => self.forget_in_archive(text("job"), text("address"), text("wish")),
             "forget_allow" => match forget::Person::of(text("address")) {
                 Some(person) => Ok(Ok(json!({ "allowed": self.ingest.allow(&person)? }))),
                 None => Ok(Err("this is no e-mail address".to_owned())),
@@ -677,6 +679,16 @@ impl<'d> Daemon<'d> {
             "pin_model" => Ok(self.ingest.pin_model(text("model"))?.map(|()| Value::Null)),
             other => Ok(Err(format!("unknown command '{other}'"))),
         }
+    }
+
+    /// Does with the files that a job left what is wished; inside, a sentence for whoever asked.
+    fn forget_in_archive(&mut self, job: &str, address: &str, wish: &str) -> Result<Result<Value, String>, Fatal> {
+        let (Some(person), Some(wish)) = (forget::Person::of(address), Wish::from_text(wish)) else {
+            return Ok(Err("this is no e-mail address, or nothing that can be wished".to_owned()));
+        };
+        let Some(job) = self.ingest.store().find_job(job)? else { return Ok(Err(format!("no job '{job}' is known"))) };
+        let holdings = self.ingest.forget_in_archive(&job, &person, wish)?;
+        Ok(Ok(holdings.iter().map(forget::archive::Holding::to_json).collect()))
     }
 
     /// Derived files that are due.

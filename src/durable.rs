@@ -76,6 +76,14 @@ pub fn rename_over(from: &Path, to: &Path) -> io::Result<()> {
     Ok(rustix::fs::rename(from, to)?)
 }
 
+/// The same between two open folders.
+///
+/// # Errors
+/// What the system said; `to` is untouched then.
+pub fn rename_over_at(from_dir: impl AsFd, from: &Path, to_dir: impl AsFd, to: &Path) -> io::Result<()> {
+    Ok(renameat(&from_dir, from, &to_dir, to)?)
+}
+
 /// Replaces a small file so that a reader sees either the old content or the new, never a part.
 ///
 /// With `Sync::Yes` the content and the entry survive a power cut; derived files that can be made again use `Sync::No`.

@@ -154,6 +154,8 @@ pub struct Job {
     then_ms: Option<i64>,
     /// What a person decided about it, after it had been held.
     decided: Option<HoldMark>,
+    /// Rows that were taken out of the file since, by their numbers of then: only a rebuild reads such a file.
+    gone: Vec<u64>,
     /// What was claimed: another file in its place is not read. Unknown after a restart.
     seen: Option<Look>,
 }
@@ -439,6 +441,7 @@ impl Ingest {
             replays: None,
             then_ms: None,
             decided: None,
+            gone: Vec::new(),
             seen: None,
             claim,
         }

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Exit, Global, Outcome, Trouble, print_json};
 use crate::beneath::OpenFolder;
+use crate::clock;
 use crate::config::Config;
 use crate::inbox;
 use crate::ingest::archived_place;
@@ -21,7 +22,7 @@ use crate::journal::{self, Journal, Report, hex};
 use crate::reading::sha256_of;
 use crate::render::console::{self, thousands};
 use crate::render::words::page_shown;
-use crate::store::forget::GoneRows;
+use crate::store::forget::{ArchiveChange, GoneRows};
 use crate::store::read::PastJob;
 use crate::store::{Store, StoreError, open_to_read};
 
@@ -226,7 +227,8 @@ fn prove(config: &Config, store: &Store, proof: &mut Proof) -> Result<Value, Tro
                 gone: gone.get(&job.seq).copied().unwrap_or_default(),
                 has_moved_up: undone.keys().next().copied().into_iter().chain(first_gone).any(|first| first < job.seq),
             };
-            let finding = examine(config, &job, &mut lines, in_store);
+            let changes = store.archive_changes(job.seq).or_else(|error| if is_damaged { Ok(HashMap::new()) } else { Err(error) })?;
+            let finding = examine(config, &job, &mut lines, in_store, &changes);
             proof.add(finding);
         } else {
             proof.in_progress += 1;
@@ -297,7 +299,13 @@ fn report_lines(config: &Config) -> Result<HashMap<String, (u32, [u8; 32])>, Tro
 }
 
 /// Holds one job's record against its journal line, the leads in the store and the archived original.
-fn examine(config: &Config, job: &PastJob, lines: &mut HashMap<String, (u32, [u8; 32])>, held: Held) -> Finding {
+fn examine(
+    config: &Config,
+    job: &PastJob,
+    lines: &mut HashMap<String, (u32, [u8; 32])>,
+    held: Held,
+    changes: &HashMap<String, ArchiveChange>,
+) -> Finding {
     let job_id = job.job_id.to_string();
     let (mut why, mut by_record) = (Vec::new(), None);
     let report: Option<Report> = serde_json::from_str(&job.report).ok();
@@ -330,14 +338,23 @@ fn examine(config: &Config, job: &PastJob, lines: &mut HashMap<String, (u32, [u8
         let what = if held.is_undone { "it was undone and there should be" } else { "its report says" };
         why.push(format!("the store holds {:?} rows of it (new, known), {what} {expected:?}", held.leads));
     }
+    let place = report.archived_as.as_deref().unwrap_or("-");
+    let change = changes.get(place);
     match archived(config, job) {
         Ok(None) => by_record = Some("its original stayed with its owner".to_owned()),
-        Ok(Some(true)) => {}
-        Ok(Some(false)) => why.push(format!("{} is not the file that was taken", report.archived_as.as_deref().unwrap_or("-"))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            by_record = Some(format!("{} is missing from the archive", report.archived_as.as_deref().unwrap_or("-")));
+        Ok(Some(None)) => {}
+        Ok(Some(Some(hash))) if Some(hash) == job.sha256 => {}
+        Ok(Some(Some(hash))) if change.is_some_and(|change| change.sha256 == Some(hash)) => {
+            by_record = Some(format!("{place} was rewritten, without the rows of people who were forgotten"));
         }
-        Err(error) => why.push(format!("{}: {error}", report.archived_as.as_deref().unwrap_or("-"))),
+        Ok(Some(Some(_))) => why.push(format!("{place} is not the file that was taken")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            by_record = Some(match change {
+                Some(change) => format!("{place} was {} on {}", change.change, clock::rfc3339(change.at_ms)),
+                None => format!("{place} is missing from the archive"),
+            });
+        }
+        Err(error) => why.push(format!("{place}: {error}")),
     }
     let verdict = match (why.is_empty(), &by_record) {
         (false, _) => Verdict::Broken,
@@ -348,14 +365,14 @@ fn examine(config: &Config, job: &PastJob, lines: &mut HashMap<String, (u32, [u8
     Finding { job_id, file: report.file, verdict, why }
 }
 
-/// Whether the archived original is the file that was taken; `None` when it was never archived.
-fn archived(config: &Config, job: &PastJob) -> io::Result<Option<bool>> {
+/// Hash of the archived original, where there is one to hold it against; `None` when it was never archived.
+fn archived(config: &Config, job: &PastJob) -> io::Result<Option<Option<[u8; 32]>>> {
     let Some(place) = archived_place(&job.moves) else { return Ok(None) };
     let folder = OpenFolder::open(config.folders.path(place.folder.as_str()))?;
-    let Some(expected) = job.sha256 else {
-        return folder.look(&place.rel)?.map(|_| Some(true)).ok_or_else(|| io::ErrorKind::NotFound.into());
-    };
-    Ok(Some(sha256_of(&folder.open_file(&place.rel)?.0)? == expected))
+    if job.sha256.is_none() {
+        return folder.look(&place.rel)?.map(|_| Some(None)).ok_or_else(|| io::ErrorKind::NotFound.into());
+    }
+    Ok(Some(Some(sha256_of(&folder.open_file(&place.rel)?.0)?)))
 }
 
 fn chain(config: &Config, store: &Store, head: Option<journal::Head>) -> Result<Value, Trouble> {

@@ -56,6 +56,12 @@ impl Encoding {
         Self { charset, mark_len: 0 }
     }
 
+    /// Whether its signs are pairs of bytes, and then whether the greater one comes first.
+    #[must_use]
+    pub fn utf16_is_big_endian(self) -> Option<bool> {
+        self.is_utf16().then(|| self.charset == UTF_16BE)
+    }
+
     fn is_utf16(self) -> bool {
         self.charset == UTF_16LE || self.charset == UTF_16BE
     }

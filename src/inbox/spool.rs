@@ -106,7 +106,8 @@ impl Output {
     const ALL: [Self; 5] = [Self::Rejects, Self::Leads, Self::Receipt, Self::Error, Self::DryRunNote];
 
     /// Whether it is made after the commit, from what the job's row holds, and so is not among what was synced before it.
-    fn is_text(self) -> bool {
+    #[must_use]
+    pub fn is_text(self) -> bool {
         matches!(self, Self::Receipt | Self::Error | Self::DryRunNote)
     }
 
@@ -485,6 +486,8 @@ const SINGLE_SYNCS_MAX: usize = 8;
 const FINDINGS_MAX: usize = 100;
 /// Renamed once through all folders at start.
 const PROBE: &str = ".valhalla-probe";
+/// Beside the claims, what is to take the place of a file in the archive.
+const REWRITTEN: &str = ".valhalla-rewritten";
 
 // What the public methods stand on.
 impl Spool {

@@ -6,6 +6,7 @@ use std::io::{BufWriter, Write};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::forget::archive::row_then;
 use super::tally::Tally;
 use super::{Begun, Fatal, Ingest, Job};
 use crate::config::LeadsFile;
@@ -127,6 +128,11 @@ impl<'c> Committer<'c> {
         Ok(())
     }
 
+    /// A row's number in the file, by its number in the chunk; where rows were taken out of the file since, its number of then.
+    fn number_of(&self, row: u64) -> u64 {
+        row_then(row + self.tally.rows, &self.job.gone)
+    }
+
     /// The rows of people who were erased, by their numbers in the chunk: rejected, and given back to nobody.
     fn turn_away(&mut self, outcome: &mut ChunkOutcome) -> HashSet<u64> {
         let forgotten = &self.ingest.forgotten;
@@ -168,7 +174,8 @@ impl<'c> Committer<'c> {
                 rendered = outcome.rendered_ends.get(index).copied().unwrap_or(rendered);
                 continue;
             }
-            lead.row += self.tally.rows;
+            let row = lead.row;
+            lead.row = self.number_of(row);
             lead.headers = &self.context.plan.mapping.field_headers;
             let mark = outcome.leads.mark(index);
             let (taken, mark) = match &mut self.writer {
@@ -176,7 +183,7 @@ impl<'c> Committer<'c> {
                 None => (Taken::New, mark), // without a store for leads, duplicates are not known
             };
             self.tally.add(&lead, taken, mark);
-            let told = beside.next_if(|told| told.row + self.tally.rows == lead.row);
+            let told = beside.next_if(|told| told.row == row);
             if let Some(told) = told.filter(|_| taken != Taken::Duplicate) {
                 let is_waiting = self.writer.is_none(); // a lead that is not kept is none
                 let told = self.dated(told, &mut outcome.notes);
@@ -205,7 +212,7 @@ impl<'c> Committer<'c> {
                 continue;
             }
             let told = self.dated(told, &mut outcome.notes);
-            let row = told.row + self.tally.rows;
+            let row = self.number_of(told.row);
             let writer = self.outcomes.as_mut().expect("a list of outcomes has columns of them");
             let (noted, is_waiting) = writer.take(&told, row)?;
             self.tally.add_row_of_outcomes(row, noted);
@@ -260,8 +267,9 @@ impl<'c> Committer<'c> {
         for (reject, before, after) in rejects.iter() {
             let row = match reject.origin {
                 Origin::Here(row) => {
-                    self.rejected_rows.push(row + self.tally.rows);
-                    RowOf { job: self.job.job_id, row: row + self.tally.rows }
+                    let row = self.number_of(row);
+                    self.rejected_rows.push(row);
+                    RowOf { job: self.job.job_id, row }
                 }
                 Origin::Earlier(row) => row,
             };

@@ -33,11 +33,12 @@ use crate::beneath::OpenFolder;
 use crate::clock;
 use crate::config::{Config, LeadsFile, Mode};
 use crate::inbox::{self, Folder, Layout, Names, Place, Spool, path_from_text};
-use crate::journal::report::Fate;
-use crate::journal::{Action, Journals};
+use crate::journal::report::{Fate, Rows};
+use crate::journal::{Action, Journals, hex};
 use crate::progress::Progress;
 use crate::reading::{look_of, sha256_of};
 use crate::render::receipt::{self, Facts};
+use crate::store::forget::ArchiveChange;
 use crate::store::jobs::{JobRecord, RowList};
 use crate::store::read::{LeadQuery, StoredLead};
 use crate::store::{Group, Store, StoreError, open_to_read, swap};
@@ -387,7 +388,8 @@ impl<'b> Builder<'b> {
         for past in batch.drain(..) {
             // A job stands once in the store, however often somebody copied its line.
             if !self.ingest.store.knows(past.job_id)? {
-                take_again(&self.ingest, self.base, &mut self.originals, &mut self.rebuilt, &group, &past)?;
+                let lasting = Lasting { change: self.chronicle.change_of(&past), are_others_changed: !self.chronicle.changes.is_empty() };
+                take_again(&self.ingest, self.base, &mut self.originals, &mut self.rebuilt, &group, &past, lasting)?;
             }
             course.jobs += 1;
             course.bytes += if past.has_rows() { past.report.bytes } else { 0 };
@@ -424,6 +426,11 @@ impl<'b> Builder<'b> {
                     group.erase_again(self.ingest.forgotten.seen(&person), &person, &jobs, at_ms)?;
                     group.commit()?;
                     self.ingest.forgotten.add(person);
+                }
+                Deed::Blanked { job_id, rows } => {
+                    let group = self.ingest.store.begin()?;
+                    group.blank_problems(job_id, &rows.into_iter().collect())?;
+                    group.commit()?;
                 }
                 Deed::Allowed { person } => {
                     let group = self.ingest.store.begin()?;
@@ -478,6 +485,9 @@ impl<'b> Builder<'b> {
         (rebuilt.leads, rebuilt.jobs) =
             (totals.leads, totals.processed + totals.failed + totals.duplicate + totals.dry_runs + totals.undone);
         let group = ingest.store.begin()?;
+        for ((job, place), change) in &chronicle.changes {
+            group.note_archive_change(*job, place, change)?;
+        }
         if let Some(settings) = chronicle.settings.last() {
             group.set_rules_in_force(settings)?;
         }
@@ -501,6 +511,22 @@ impl<'b> Builder<'b> {
     }
 }
 
+/// What was done to the archive since.
+#[derive(Clone, Copy)]
+struct Lasting<'c> {
+    /// To this job's original.
+    change: Option<&'c ArchiveChange>,
+    /// To any: whoever was known from one may be new with the next.
+    are_others_changed: bool,
+}
+
+impl Lasting<'_> {
+    /// The hash of a file from which rows of erased people were taken.
+    fn rewritten(&self) -> Option<String> {
+        self.change.and_then(|change| change.sha256).map(|hash| hex(&hash))
+    }
+}
+
 /// Takes one job of the past in again, inside the group: its leads where its file is still to be had, its record in any case.
 fn take_again(
     ingest: &Ingest,
@@ -509,6 +535,7 @@ fn take_again(
     rebuilt: &mut Rebuilt,
     group: &Group<'_>,
     past: &Past,
+    lasting: Lasting<'_>,
 ) -> Result<(), Fatal> {
     let seq = group.next_seq()?;
     if !past.has_rows() {
@@ -519,9 +546,10 @@ fn take_again(
         let path = whereabouts(ingest, base, originals, past);
         return record(ingest, base, group, seq, past, None, path.as_deref());
     }
-    match read_again(ingest, base, originals, group, past)? {
+    match read_again(ingest, base, originals, group, past, lasting)? {
         Ok((reread, path)) => {
-            let differences = differences(past, &reread);
+            let is_rewritten = reread.report.sha256 != past.report.sha256;
+            let differences = if is_rewritten { Vec::new() } else { differences(past, &reread, lasting.are_others_changed) };
             let rules = &reread.report.versions.rules;
             if *rules != past.report.versions.rules {
                 rebuilt.under_todays_rules += 1;
@@ -554,22 +582,36 @@ fn read_again(
     originals: &mut Originals,
     group: &Group<'_>,
     past: &Past,
+    lasting: Lasting<'_>,
 ) -> Result<Result<(Box<Reread>, PathBuf), String>, Fatal> {
     let own = own_places(ingest, base, past);
+    let rewritten = lasting.rewritten();
     let mut why = match own.first() {
+        Some(place) if rewritten.is_none() && lasting.change.is_some() && place.symlink_metadata().is_err() => {
+            let change = lasting.change.map_or("removed", |change| &change.change);
+            format!("{} is missing because it was {change}", place.display())
+        }
         Some(place) if place.symlink_metadata().is_ok() => format!("{} is not the file that was taken", place.display()),
         Some(place) => format!("{} is missing", place.display()),
         None => "its original stayed with its owner".to_owned(),
     };
-    let mut places: Vec<PathBuf> = own.into_iter().filter(|path| is_of_length(path, past.report.bytes)).collect();
+    let is_candidate = |path: &PathBuf| is_of_length(path, past.report.bytes) || (rewritten.is_some() && path.is_file());
+    let mut places: Vec<PathBuf> = own.into_iter().filter(is_candidate).collect();
     let mut is_searched = false;
     loop {
         for path in std::mem::take(&mut places) {
             group.savepoint()?;
-            let job = job_of(ingest, past, &path)?;
+            let mut job = job_of(ingest, past, &path)?;
+            if !is_of_length(&path, past.report.bytes) {
+                job.gone = lasting.change.map(|change| change.rows.clone()).unwrap_or_default(); // what was rewritten is shorter
+            }
             let outcome = ingest.take(group, &job);
             clear(&job.claim.dir)?;
             match outcome? {
+                Outcome::Reread(reread) if rewritten.is_some() && reread.report.sha256 == rewritten => {
+                    group.release()?;
+                    return Ok(Ok((reread, path)));
+                }
                 Outcome::Reread(reread) if reread.report.sha256 != past.report.sha256 => {} // as long, and another
                 Outcome::Reread(reread) if reread.report.rows.total > 0 => {
                     group.release()?;
@@ -679,7 +721,8 @@ fn record(
             sha256: past.sha256,
             inode,
             rules,
-            learned: report.versions.learned,
+            // With rows of erased people gone a snapshot of then may be one that nobody can make again.
+            learned: if past.has_rows() { ingest.learned.version } else { report.versions.learned },
             started_at_ms: past.started_at_ms,
             finished_at_ms: past.finished_at_ms,
             rows: report.rows,
@@ -738,9 +781,13 @@ fn remember_told(base: &Config, group: &Group<'_>, past: &Past) -> Result<(), Fa
 }
 
 /// In what the file came to something else than its report says.
-fn differences(past: &Past, reread: &Reread) -> Vec<String> {
+fn differences(past: &Past, reread: &Reread, are_others_changed: bool) -> Vec<String> {
     let (then, now) = (&past.report, &reread.report);
     let mut found = Vec::new();
+    let taken = |rows: Rows| (rows.total, rows.accepted_new + rows.accepted_updated, rows.rejected);
+    if are_others_changed && taken(then.rows) == taken(now.rows) && then.issues.by_code == now.issues.by_code {
+        return found;
+    }
     if then.rows != now.rows {
         found.push(format!("rows then {}, now {}", rows_told(then.rows), rows_told(now.rows)));
     }
@@ -756,7 +803,7 @@ fn differences(past: &Past, reread: &Reread) -> Vec<String> {
     found
 }
 
-fn rows_told(rows: crate::journal::report::Rows) -> String {
+fn rows_told(rows: Rows) -> String {
     format!(
         "{} = {} new + {} known + {} repeated + {} rejected",
         rows.total, rows.accepted_new, rows.accepted_updated, rows.duplicates_in_file, rows.rejected

@@ -75,7 +75,7 @@ impl Group<'_> {
         let erased = self.take_out(person)?;
         self.note_gone(&erased.jobs)?;
         self.add_forgotten(hash, at_ms)?;
-        let texts = self.store.scrub_texts(|text| text.to_lowercase().contains(address), |text| without_address(text, address))?;
+        let texts = self.store.scrub_texts(|text| names_address(text, address), |text| without_address(text, address))?;
         Ok(Erased { texts, ..erased })
     }
 
@@ -326,24 +326,40 @@ pub fn without_address(text: &str, address: &str) -> String {
     out + rest
 }
 
-/// Where a lower-case text stands in another one, and how many bytes it takes there.
+/// Whether an address stands in a text by itself, however its letters are written there.
+#[must_use]
+pub fn names_address(text: &str, address: &str) -> bool {
+    find_folded(text, address).is_some()
+}
+
+/// Where a lower-case address stands in a text by itself, and how many bytes it takes there.
 fn find_folded(text: &str, lower: &str) -> Option<(usize, usize)> {
-    text.char_indices().find_map(|(at, _)| {
-        let mut wanted = lower.chars();
-        let mut next = wanted.next();
-        for (offset, character) in text[at..].char_indices() {
-            for folded in character.to_lowercase() {
-                if next != Some(folded) {
-                    return None;
-                }
-                next = wanted.next();
-            }
-            if next.is_none() {
-                return Some((at, offset + character.len_utf8()));
-            }
-        }
-        None
+    let goes_on = |character: char| character.is_alphanumeric() || matches!(character, '_' | '%' | '+' | '-');
+    let mut before = None;
+    text.char_indices().find_map(|(at, character)| {
+        let is_start = !before.replace(character).is_some_and(|before| goes_on(before) || before == '.');
+        let length = folded_length(&text[at..], lower).filter(|_| is_start)?;
+        let mut behind = text[at + length..].chars();
+        let is_end = match behind.next() {
+            Some('.') => !behind.next().is_some_and(goes_on),
+            next => !next.is_some_and(goes_on),
+        };
+        is_end.then_some((at, length))
     })
+}
+
+/// How many bytes a lower-case text takes at the front of another one; none where it does not stand there.
+fn folded_length(text: &str, lower: &str) -> Option<usize> {
+    let mut wanted = lower.chars().peekable();
+    for (offset, character) in text.char_indices() {
+        if wanted.peek().is_none() {
+            return Some(offset);
+        }
+        if !character.to_lowercase().all(|folded| wanted.next() == Some(folded)) {
+            return None;
+        }
+    }
+    wanted.peek().is_none().then_some(text.len())
 }
 
 fn gone(row: &rusqlite::Row<'_>) -> rusqlite::Result<GoneRows> {
@@ -361,6 +377,8 @@ mod tests {
             ("Ada@Example.com is no address", "(forgotten) is no address"),
             ("x ada@example.com ADA@EXAMPLE.COM", "x (forgotten) (forgotten)"),
             ("ada@example.co", "ada@example.co"),
+            ("'ada@example.com'.", "'(forgotten)'."),
+            ("grada@example.com ada@example.com.br r.ada@example.com", "grada@example.com ada@example.com.br r.ada@example.com"),
             ("Ünë", "Ünë"),
         ] {
             assert_eq!(without_address(text, "ada@example.com"), expected);

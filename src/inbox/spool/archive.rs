@@ -1,12 +1,15 @@
 //! The archive half of the spool: names that nobody has, moves that can be repeated, and nothing that is ever replaced.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::Stat;
+use rustix::fs::{Mode, Stat};
 
-use super::{Claim, FOLDER_MODE, Finding, Finished, Move, Output, Reservations, STATUS_FILE, Source, Spool, SpoolError, lock, split};
+use super::{
+    Claim, FOLDER_MODE, Finding, Finished, Move, Output, REWRITTEN, Reservations, STATUS_FILE, Source, Spool, SpoolError, lock, split,
+};
 use crate::beneath::{OpenFolder, is_no_file, is_no_folder};
 use crate::durable;
 use crate::inbox::listing::{is_folder, not_regular};
@@ -202,6 +205,75 @@ impl Spool {
         touched.extend(self.path(from).parent().map(Path::to_path_buf));
         self.sync_all(touched).map_err(|error| SpoolError::at("make a move durable", &self.path(to), error))?;
         Ok(moved)
+    }
+
+    /// Begins to write a file of the archive anew: what goes into this file takes its place with [`Self::finish_rewrite`].
+    ///
+    /// # Errors
+    /// When it cannot be created.
+    pub fn begin_rewrite(&self) -> Result<File, SpoolError> {
+        let name = Path::new(REWRITTEN);
+        let made = self.claims_folder().and_then(|claims| {
+            claims.remove_file(name)?; // of a rewriting that died
+            claims.create_new(name, Mode::from_raw_mode(0o640))
+        });
+        made.map_err(|error| SpoolError::at("write a file of the archive anew", &self.layout.claimed.join(name), error))
+    }
+
+    /// Opens what was written, to read it.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn open_rewrite(&self) -> io::Result<(File, Stat)> {
+        self.claims_folder()?.open_file(Path::new(REWRITTEN))
+    }
+
+    /// Gives up what was written.
+    pub fn drop_rewrite(&self) {
+        let _ = self.claims_folder().and_then(|claims| claims.remove_file(Path::new(REWRITTEN))); // the next one, or a start, does
+    }
+
+    /// Puts what was written in the place of a file of the archive, in one step and durably, with that file's permissions.
+    ///
+    /// # Errors
+    /// What the system said; the file is as it was then.
+    pub fn finish_rewrite(&self, place: &Place) -> Result<(), SpoolError> {
+        let failed = |error| SpoolError::at("write a file of the archive anew", &self.path(place), error);
+        let (folder, name) = split(&place.rel);
+        let replaced = || -> io::Result<()> {
+            let (claims, target) = (self.claims_folder()?, self.archive(place.folder)?.enter(folder)?);
+            let (_, stat) = target.open_file(Path::new(name))?;
+            let (written, own) = claims.open_to_mend(Path::new(REWRITTEN))?;
+            if own.st_gid != stat.st_gid {
+                let _ = std::os::unix::fs::fchown(&written, None, Some(stat.st_gid)); // a group that is not ours to give stays ours
+            }
+            rustix::fs::fchmod(&written, Mode::from_raw_mode(stat.st_mode))?;
+            written.sync_all()?;
+            durable::rename_over_at(&claims, Path::new(REWRITTEN), &target, Path::new(name))?;
+            target.open_any(Path::new(""))?.sync_all()?;
+            claims.open_any(Path::new(""))?.sync_all()
+        };
+        replaced().map_err(failed)
+    }
+
+    /// Removes a file of the archive, durably. Whether it was there; what is no plain file is left alone, and is none.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub fn remove_archived(&self, place: &Place) -> Result<bool, SpoolError> {
+        let failed = |error| SpoolError::at("remove a file from the archive", &self.path(place), error);
+        let (folder, name) = split(&place.rel);
+        let name = Path::new(name);
+        let folder = match self.archive(place.folder).and_then(|archive| archive.enter(folder)) {
+            Err(error) if is_no_folder(&error) => return Ok(false),
+            opened => opened.map_err(failed)?,
+        };
+        if folder.look(name).map_err(failed)?.is_none_or(|stat| not_regular(&stat).is_some()) {
+            return Ok(false);
+        }
+        let removed = folder.remove_file(name).map_err(failed)?;
+        folder.open_any(Path::new("")).and_then(|folder| folder.sync_all()).map_err(failed)?;
+        Ok(removed)
     }
 
     /// The subfolder in the archive for a source, under another name where a file stands in its way.

@@ -11,7 +11,8 @@ use rustix::fs::{Mode, Stat};
 use uuid::Uuid;
 
 use super::{
-    Claim, DEPTH_MAX, FOLDER_MODE, Found, Output, PROBE, SINGLE_SYNCS_MAX, SOURCE_MODE, Spool, SpoolError, not_one_file_system, split,
+    Claim, DEPTH_MAX, FOLDER_MODE, Found, Output, PROBE, REWRITTEN, SINGLE_SYNCS_MAX, SOURCE_MODE, Spool, SpoolError, not_one_file_system,
+    split,
 };
 use crate::beneath::{OpenFolder, is_no_file, is_no_folder};
 use crate::durable;
@@ -212,6 +213,7 @@ impl Spool {
                     found.extend(self.found_in(job_id, &path)?);
                 }
                 _ if name == PROBE => {}
+                _ if name == REWRITTEN => drop(claims.remove_file(Path::new(REWRITTEN)).map_err(failed)?), // of a rewriting that died
                 _ => found.push(Found::Stray { path, why: "it is not named after a job" }),
             }
         }

@@ -10,10 +10,11 @@ use std::path::Path;
 use uuid::Uuid;
 
 use super::super::Fatal;
+use super::super::forget::archive::change_in;
 use super::super::forget::{hash_in, told_in};
 use crate::clock;
 use crate::journal::{self, Action, AuditEntry, Journal, Report, State};
-use crate::store::forget::{GoneRows, PersonHash};
+use crate::store::forget::{ArchiveChange, GoneRows, PersonHash};
 
 /// One job as its report tells it.
 #[derive(Debug)]
@@ -85,6 +86,8 @@ pub(super) struct Chronicle {
     pub deeds: Vec<Deed>,
     /// How many of them had been done when a job was committed.
     pub deeds_before: HashMap<Uuid, usize>,
+    /// What was done to files of the archive, the last for each.
+    pub changes: HashMap<(Uuid, String), ArchiveChange>,
 }
 
 /// Something that people did to what was there.
@@ -94,6 +97,8 @@ pub(super) enum Deed {
     Undone { job_id: Uuid, at_ms: i64 },
     /// A person was erased, of whom the store held so many rows of each job.
     Forgotten { person: PersonHash, jobs: Vec<(Uuid, GoneRows)>, at_ms: i64 },
+    /// What the store quoted of these rows was blanked, because they were an erased person's.
+    Blanked { job_id: Uuid, rows: Vec<u64> },
     /// A person who was erased may come in again.
     Allowed { person: PersonHash },
     /// A model was pinned; none, where the name is empty.
@@ -110,6 +115,11 @@ impl Deed {
             Action::Undone => {
                 let job_id = Uuid::parse_str(entry.job_id.as_deref()?).ok()?;
                 Some(Self::Undone { job_id, at_ms: clock::parse_ms(&entry.at)? })
+            }
+            Action::Forgotten if entry.job_id.is_some() => {
+                let rows = entry.detail.get("rows").and_then(|rows| rows.as_array()).into_iter().flatten();
+                let rows = rows.filter_map(serde_json::Value::as_u64).collect();
+                Some(Self::Blanked { job_id: Uuid::parse_str(entry.job_id.as_deref()?).ok()?, rows })
             }
             Action::Forgotten => {
                 let (person, jobs) = told_in(&entry.detail)?;
@@ -141,6 +151,9 @@ impl Chronicle {
                     chronicle.deeds_before.insert(job, chronicle.deeds.len());
                 }
             }
+            if let Some((job, place, change)) = change_in(&entry) {
+                chronicle.changes.insert((job, place), change);
+            }
             let settings = chronicle.settings.len();
             chronicle.deeds.extend(Deed::of(&entry, settings));
         })?;
@@ -153,6 +166,11 @@ impl Chronicle {
             Deed::Forgotten { person, .. } => Some(*person),
             _ => None,
         })
+    }
+
+    /// What was done to a job's original; none where it lies in the archive as it came.
+    pub fn change_of(&self, past: &Past) -> Option<&ArchiveChange> {
+        self.changes.get(&(past.job_id, past.report.archived_as.clone()?))
     }
 
     /// Jobs of the audit trail of which `is_known` has never heard: their reports are lost. Each with its file and rows.
