@@ -50,15 +50,15 @@ CREATE TABLE file_figures (
 );
 CREATE INDEX file_figures_source ON file_figures (source, job);
 
--- People who were erased, known only by a keyed hash, so that nothing brings them back.
-CREATE TABLE forgotten (
-    hash  BLOB PRIMARY KEY,                       -- HMAC-SHA-256 of the lead_id, which is told from the address
-    at_ms INTEGER NOT NULL
-) WITHOUT ROWID;
-
 -- Alerts that somebody has seen.
 CREATE TABLE acknowledged (
     alert TEXT PRIMARY KEY,                       -- its id
+    at_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- People who were erased, known only by a keyed hash, so that nothing brings them back.
+CREATE TABLE forgotten (
+    hash  BLOB PRIMARY KEY,                       -- HMAC-SHA-256 of the lead_id, which is told from the address
     at_ms INTEGER NOT NULL
 ) WITHOUT ROWID;
 
