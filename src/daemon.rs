@@ -44,6 +44,8 @@ const PAUSE_MS_MAX: u64 = 16_000;
 const DOUBTFUL_RESCANS: u64 = 2;
 /// Failures in a row of the store, the journals or the folders after which the daemon ends.
 const FAILURES_MAX: u32 = 3;
+/// Between two looks for old files in the archive.
+const DAY_MS: u64 = 86_400_000;
 /// Between two writings of `_STATUS.txt` when nothing changes.
 const STATUS_MS: u64 = 60_000;
 /// Niceness of the thread that works lessons out.
@@ -245,6 +247,9 @@ struct Daemon<'d> {
     snapshot_at: u64,
     snapshot_due: bool,
     monitor_at: u64,
+    /// When to look for old files in the archive, and behind which job.
+    expire_at: u64,
+    expire_after: i64,
     channels_at: u64,
 }
 
@@ -286,6 +291,8 @@ impl<'d> Daemon<'d> {
             snapshot_at: 0,
             snapshot_due: false,
             monitor_at: 0,
+            expire_at: 0,
+            expire_after: 0,
             channels_at: 0,
         }
     }
@@ -301,6 +308,7 @@ impl<'d> Daemon<'d> {
             self.ingest.tell_folded(false)?;
             self.teach()?;
             self.look_at_channels()?;
+            self.expire()?;
             *trouble = Trouble { failures: 0, pause_ms: PAUSE_MS };
             self.note_look()?;
             self.keep_time();
@@ -526,6 +534,18 @@ impl<'d> Daemon<'d> {
         self.ingest.note_channels()
     }
 
+    /// Old files go from the archive once a day, a few jobs at a time, so that no drop waits for them.
+    fn expire(&mut self) -> Result<(), Fatal> {
+        let now = self.clock.elapsed_ms();
+        if now < self.expire_at || !self.config.retention.is_on() || self.config.mode.is_dry_run() {
+            return Ok(());
+        }
+        let next = self.ingest.expire(self.expire_after, false)?.next;
+        self.expire_after = next.unwrap_or(0);
+        self.expire_at = if next.is_some() { now } else { now + DAY_MS };
+        Ok(())
+    }
+
     fn watch_inbox(&mut self) -> Result<(), Fatal> {
         self.watch = None;
         let mode = match self.config.watch.poll {
@@ -574,6 +594,7 @@ impl<'d> Daemon<'d> {
             Some(self.monitor_at),
             Some(self.status_at),
             Some(self.teach_at).filter(|at| *at > now),
+            Some(self.expire_at).filter(|_| self.config.retention.is_on()),
             snapshot_at,
         ];
         let until = due.into_iter().flatten().min().unwrap_or(now).max(now);
@@ -658,6 +679,7 @@ impl<'d> Daemon<'d> {
                 Some(person) => Ok(Ok(self.ingest.forget(&person, request["also_unknown"] == true)?.to_json())),
                 None => Ok(Err("this is no e-mail address".to_owned())),
             },
+            "retention" => Ok(Ok(self.ingest.expire(request["after"].as_i64().unwrap_or(0), only_looks)?.to_json())),
             "forget_in_archive" => self.forget_in_archive(text("job"), text("address"), text("wish")),
             "forget_allow" => match forget::Person::of(text("address")) {
                 Some(person) => Ok(Ok(json!({ "allowed": self.ingest.allow(&person)? }))),

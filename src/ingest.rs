@@ -24,6 +24,7 @@ mod quality;
 pub mod rebuild;
 mod reimport;
 pub mod rescore;
+pub mod retention;
 mod stream;
 mod tally;
 pub mod undo;

@@ -20,6 +20,7 @@ mod rebuild;
 mod replay;
 mod reports;
 mod rescore;
+mod retention;
 mod run;
 mod scripts;
 mod status;
@@ -117,6 +118,8 @@ enum Command {
     Undo(undo::Undo),
     /// Erase a person, and say which archived files still hold them
     Forget(forget::Forget),
+    /// Remove files from the archive that are older than [retention] says
+    Retention(retention::Retain),
     /// Files that wait for a person, and what to do with them
     Hold(hold::Hold),
     /// Give stored leads the score that they would get today
@@ -253,6 +256,7 @@ fn dispatch(arguments: Arguments) -> u8 {
         Command::Replay(command) => command.run(&global),
         Command::Undo(command) => command.run(&global),
         Command::Forget(command) => command.run(&global),
+        Command::Retention(command) => command.run(&global),
         Command::Hold(command) => command.run(&global),
         Command::Rescore(command) => command.run(&global),
         Command::Preflight(command) => command.run(&global),

@@ -4,13 +4,14 @@
 //! the only thing read here; the environment is an argument. Nothing is created, and no folder needs to exist.
 //!
 //! In reading order: `root.rs` finds the root; `raw.rs` is the tree as typed; `section.rs` reads one table of it;
-//! `install.rs`, `rows.rs` and `reading.rs` say what each setting means; `version.rs` hashes what affects rows; `show.rs` prints it all.
+//! `install.rs`, `alerts.rs`, `retention.rs`, `rows.rs` and `reading.rs` say what each setting means; `version.rs` hashes what affects rows; `show.rs` prints it all.
 
 mod alerts;
 mod install;
 mod mistake;
 mod raw;
 mod reading;
+mod retention;
 mod root;
 mod rows;
 mod section;
@@ -30,6 +31,7 @@ use crate::engine::rules::Rules;
 
 pub use alerts::{Alerts, Channel, ChannelKind, Email, EmailTls, Secret};
 pub use mistake::{ConfigError, ConfigErrors, Origin};
+pub use retention::Retention;
 pub use root::{FILE_NAME, Root, find_root};
 pub use section::Setting;
 
@@ -47,9 +49,9 @@ pub const CANARY: &str = ".valhalla-canary";
 const FILE_BYTES_MAX: u64 = 4 << 20;
 
 /// Sections that belong to later versions. Ignoring one would look like it worked.
-const LATER: [&str; 2] = ["metrics", "retention"];
+const LATER: [&str; 1] = ["metrics"];
 
-const TOP_KEYS: [&str; 21] = [
+const TOP_KEYS: [&str; 22] = [
     "mode",
     "folders",
     "watch",
@@ -59,6 +61,7 @@ const TOP_KEYS: [&str; 21] = [
     "log",
     "risk",
     "alerts",
+    "retention",
     "reading",
     "columns",
     "outcomes",
@@ -98,6 +101,8 @@ pub struct Config {
     pub risk: Risk,
     /// Who is told of alerts.
     pub alerts: Alerts,
+    /// How long files stay in the archive.
+    pub retention: Retention,
     /// What models may look at.
     pub model: Model,
     rules: Arc<Rules>,
@@ -462,6 +467,7 @@ fn resolve(root: &Root, raw: &RawConfig) -> Result<Config, ConfigErrors> {
     let log = install::log(&open("log", &["level", "rotate_bytes", "keep", "journal_rotate_bytes"]));
     let risk = install::risk(&open("risk", &install::RISK_KEYS));
     let alerts = alerts::read(&findings, &open("alerts", &alerts::KEYS), &root.path);
+    let retention = retention::read(&open("retention", &retention::KEYS));
     let trials = read_trials(&findings, &top);
     let (rules, model) = read_rules(&findings, &raw.top, &trials, true);
     let sources = read_sources(&findings, &raw.top, &top, &trials);
@@ -479,6 +485,7 @@ fn resolve(root: &Root, raw: &RawConfig) -> Result<Config, ConfigErrors> {
         log,
         risk,
         alerts,
+        retention,
         model,
         rules: Arc::new(rules),
         sources,

@@ -56,7 +56,14 @@ fn every_mistake_says_what_where_and_what_to_do() {
         ("[columns.rules.Lot]\nmatch = 'x'", "2: [columns.rules.Lot] match: unknown key; did you mean 'matches'?"),
         // Later versions.
         ("[metrics]", "1: metrics: not available in this version; remove it"),
-        ("[retention]\ndays = 3", "1: retention: not available in this version; remove it"),
+        (
+            "[retention]\ndays = 3",
+            "2: [retention] days: unknown key; remove it; the keys here are failed_days, processed_days, rejects_days",
+        ),
+        (
+            "[retention]\nprocessed_days = -1",
+            "2: [retention] processed_days: must be a whole number from 0 to 36500, not -1; write for example processed_days = 0",
+        ),
         (
             "[source.a]\noutcomes_complete = 3",
             "2: [source.a] outcomes_complete: must be true or false, not 3; write outcomes_complete = true",

@@ -20,6 +20,7 @@ pub mod outcomes;
 mod people;
 pub mod read;
 pub mod rescore;
+pub mod retention;
 pub mod swap;
 pub mod undo;
 

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::super::Fatal;
 use super::super::forget::archive::change_in;
 use super::super::forget::{hash_in, told_in};
+use super::super::retention::changes_in;
 use crate::clock;
 use crate::journal::{self, Action, AuditEntry, Journal, Report, State};
 use crate::store::forget::{ArchiveChange, GoneRows, PersonHash};
@@ -154,6 +155,7 @@ impl Chronicle {
             if let Some((job, place, change)) = change_in(&entry) {
                 chronicle.changes.insert((job, place), change);
             }
+            chronicle.changes.extend(changes_in(&entry).into_iter().map(|(job, place, change)| ((job, place), change)));
             let settings = chronicle.settings.len();
             chronicle.deeds.extend(Deed::of(&entry, settings));
         })?;
