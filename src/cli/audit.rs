@@ -341,13 +341,13 @@ fn examine(
     let place = report.archived_as.as_deref().unwrap_or("-");
     let change = changes.get(place);
     match archived(config, job) {
-        Ok(None) => by_record = Some("its original stayed with its owner".to_owned()),
-        Ok(Some(None)) => {}
-        Ok(Some(Some(hash))) if Some(hash) == job.sha256 => {}
-        Ok(Some(Some(hash))) if change.is_some_and(|change| change.sha256 == Some(hash)) => {
+        Ok(Original::NeverArchived) => by_record = Some("its original stayed with its owner".to_owned()),
+        Ok(Original::Unhashed) => {}
+        Ok(Original::Hashed(hash)) if Some(hash) == job.sha256 => {}
+        Ok(Original::Hashed(hash)) if change.is_some_and(|change| change.sha256 == Some(hash)) => {
             by_record = Some(format!("{place} was rewritten, without the rows of people who were forgotten"));
         }
-        Ok(Some(Some(_))) => why.push(format!("{place} is not the file that was taken")),
+        Ok(Original::Hashed(_)) => why.push(format!("{place} is not the file that was taken")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             by_record = Some(match change {
                 Some(change) => format!("{place} was {} on {}", change.change, clock::rfc3339(change.at_ms)),
@@ -365,14 +365,21 @@ fn examine(
     Finding { job_id, file: report.file, verdict, why }
 }
 
-/// Hash of the archived original, where there is one to hold it against; `None` when it was never archived.
-fn archived(config: &Config, job: &PastJob) -> io::Result<Option<Option<[u8; 32]>>> {
-    let Some(place) = archived_place(&job.moves) else { return Ok(None) };
+/// What the archive holds of a job's original.
+enum Original {
+    NeverArchived,
+    /// It is there, and the job kept no hash to hold it against.
+    Unhashed,
+    Hashed([u8; 32]),
+}
+
+fn archived(config: &Config, job: &PastJob) -> io::Result<Original> {
+    let Some(place) = archived_place(&job.moves) else { return Ok(Original::NeverArchived) };
     let folder = OpenFolder::open(config.folders.path(place.folder.as_str()))?;
     if job.sha256.is_none() {
-        return folder.look(&place.rel)?.map(|_| Some(None)).ok_or_else(|| io::ErrorKind::NotFound.into());
+        return folder.look(&place.rel)?.map(|_| Original::Unhashed).ok_or_else(|| io::ErrorKind::NotFound.into());
     }
-    Ok(Some(Some(sha256_of(&folder.open_file(&place.rel)?.0)?)))
+    Ok(Original::Hashed(sha256_of(&folder.open_file(&place.rel)?.0)?))
 }
 
 fn chain(config: &Config, store: &Store, head: Option<journal::Head>) -> Result<Value, Trouble> {
