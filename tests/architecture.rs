@@ -59,6 +59,7 @@ const RENAMERS: &[(&str, &str)] = &[
     ("inbox/spool.rs", "the owner of the folders"),
     ("inbox/spool/", "its two halves"),
     ("journal/", "closes its own segments and replaces its own snapshots"),
+    ("ingest/forget.rs", "puts its key into the root, whole or not at all"),
     ("cli/follow.rs", "drops a file into the inbox of a running daemon, as any program would"),
 ];
 

@@ -171,6 +171,8 @@ const TABLES: &[(&str, &str)] = &[
     ("learned", "SELECT version, content, model FROM learned ORDER BY version"),
     ("models", "SELECT id, content FROM models ORDER BY id"),
     ("conditions", "SELECT code, subject, resolved_ms IS NULL FROM conditions ORDER BY 1, 2"),
+    ("forgotten_rows", "SELECT (SELECT file FROM jobs WHERE seq = job), first, later, outcomes FROM forgotten_rows ORDER BY 1"),
+    ("archive_changes", "SELECT (SELECT file FROM jobs WHERE seq = job), place, change, hex(sha256), rows FROM archive_changes ORDER BY 1, 2"),
     ("acknowledged", "SELECT count(*) FROM acknowledged"),
     ("deliveries", "SELECT channel FROM deliveries ORDER BY 1"),
     ("channels", "SELECT count(*) FROM channels"),
