@@ -58,7 +58,7 @@ fn every_mistake_says_what_where_and_what_to_do() {
         ("[metrics]", "1: metrics: not available in this version; remove it"),
         (
             "[retention]\ndays = 3",
-            "2: [retention] days: unknown key; remove it; the keys here are failed_days, processed_days, rejects_days",
+            "2: [retention] days: unknown key; remove it; the keys here are processed_days, failed_days, rejects_days",
         ),
         (
             "[retention]\nprocessed_days = -1",
