@@ -20,7 +20,8 @@
 //! 2. [`reading`] is a file as text: opened, unpacked, decoded, cut between its rows.
 //! 3. [`store`] and [`journal`] keep what came of it; [`learning`] makes of outcomes what the stages know; [`render`] says it to
 //!    people and programs; [`config`] is what we were told.
-//! 4. [`inbox`] owns the folders: watch, settle, claim, archive. [`risk`] looks at ourselves, [`logging`] writes it down.
+//! 4. [`inbox`] owns the folders: watch, settle, claim, archive. [`risk`] looks at ourselves, [`delivery`] carries alerts to people,
+//!    [`logging`] writes it down.
 //! 5. [`ingest`] is the story of one file, from claim to done. Read this if you read only one file.
 //! 6. [`daemon`] waits for events and hands over what is ready; [`preflight`] tries everything out before it is relied on;
 //!    [`cli`] holds the commands.
