@@ -427,6 +427,9 @@ impl<'d> Daemon<'d> {
         let causes = causes.into_iter().map(AlertCode::as_str).collect();
         self.progress.judge(Standing { health: health.as_str(), risk: risk.as_str(), causes, unknown });
         self.ingest.note_findings(&findings)?;
+        if !self.config.mode.is_dry_run() {
+            self.ingest.note_arrivals()?; // not part of the standing: that nobody sends a file is no fault of the installation
+        }
         self.write_snapshots(true);
         Ok(())
     }

@@ -8,6 +8,7 @@
 //! the drop that caused it, not the others. Whatever is wrong with *us* is [`Fatal`]: nothing goes to `failed/` for it.
 
 mod after;
+mod arrivals;
 mod committer;
 mod conditions;
 mod courier;
@@ -40,6 +41,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use self::after::Delivery;
+use self::arrivals::Deliveries;
 use self::committer::{Committer, TakeError, TakenIn};
 use self::conditions::Conditions;
 use self::delivery::Moves;
@@ -231,6 +233,8 @@ pub struct Ingest {
     mismatched: BTreeSet<String>,
     /// What is wrong, and since when.
     conditions: Conditions,
+    /// When files of each source came.
+    deliveries: Deliveries,
     rules: HashMap<String, Arc<Rules>>,
     /// People who were erased and do not come back.
     forgotten: Forgotten,
@@ -329,6 +333,7 @@ impl Ingest {
             generation: Uuid::now_v7(),
             mismatched: BTreeSet::new(),
             conditions: Conditions::default(),
+            deliveries: Deliveries::default(),
             rules: HashMap::new(),
             forgotten,
             progress,

@@ -6,12 +6,14 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use chrono_tz::Tz;
+
 use super::raw::{Node, quoted};
 use super::section::{Findings, Section};
 use crate::journal::Severity;
 
 /// The keys of `[alerts]`.
-pub(super) const KEYS: [&str; 1] = ["channel"];
+pub(super) const KEYS: [&str; 4] = ["time_zone", "grace_minutes", "cool_down_minutes", "channel"];
 
 const CHANNEL_KEYS: [&str; 20] = [
     "name",
@@ -37,8 +39,14 @@ const CHANNEL_KEYS: [&str; 20] = [
 ];
 
 /// Who is told of alerts.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alerts {
+    /// The zone of the times at which files are expected.
+    pub time_zone: Tz,
+    /// How late an expected file may be, in minutes.
+    pub grace_minutes: u32,
+    /// After so many minutes a condition that nobody acknowledged is told again.
+    pub cool_down_minutes: u32,
     /// In the order of the file.
     pub channels: Vec<Channel>,
 }
@@ -161,6 +169,12 @@ impl Secret {
 
 /// Reads `[alerts]`.
 pub(super) fn read(findings: &Findings, section: &Section<'_>, root: &Path) -> Alerts {
+    let time_zone = section
+        .parsed("time_zone", "the name of a time zone", quoted("Europe/Amsterdam"), |node| node.text()?.trim().parse().ok())
+        .unwrap_or(Tz::UTC);
+    section.note("time_zone", Some(quoted(time_zone.name())));
+    let grace_minutes = section.count("grace_minutes", 0..=10_080, 60);
+    let cool_down_minutes = section.count("cool_down_minutes", 1..=43_200, 360);
     let nodes = section.list_of_tables("channel");
     let mut channels: Vec<Channel> = Vec::new();
     for node in nodes {
@@ -171,7 +185,7 @@ pub(super) fn read(findings: &Findings, section: &Section<'_>, root: &Path) -> A
         channels.push(channel);
     }
     section.note("channel", (!nodes.is_empty()).then(|| format!("[{}]", nodes.iter().map(shown).collect::<Vec<_>>().join(", "))));
-    Alerts { channels }
+    Alerts { time_zone, grace_minutes, cool_down_minutes, channels }
 }
 
 /// A channel as typed, without its secrets.

@@ -4,7 +4,7 @@
 //! the only thing read here; the environment is an argument. Nothing is created, and no folder needs to exist.
 //!
 //! In reading order: `root.rs` finds the root; `raw.rs` is the tree as typed; `section.rs` reads one table of it;
-//! `install.rs`, `alerts.rs`, `retention.rs`, `rows.rs` and `reading.rs` say what each setting means; `version.rs` hashes what affects rows; `show.rs` prints it all.
+//! `install.rs`, `alerts.rs`, `retention.rs`, `schedule.rs`, `rows.rs` and `reading.rs` say what each setting means; `version.rs` hashes what affects rows; `show.rs` prints it all.
 
 mod alerts;
 mod install;
@@ -14,6 +14,7 @@ mod reading;
 mod retention;
 mod root;
 mod rows;
+mod schedule;
 mod section;
 mod show;
 mod version;
@@ -33,6 +34,7 @@ pub use alerts::{Alerts, Channel, ChannelKind, Email, EmailTls, Secret};
 pub use mistake::{ConfigError, ConfigErrors, Origin};
 pub use retention::Retention;
 pub use root::{FILE_NAME, Root, find_root};
+pub use schedule::Schedule;
 pub use section::Setting;
 
 use raw::{Node, RawConfig, joined, key_text, merged, quoted};
@@ -50,6 +52,9 @@ const FILE_BYTES_MAX: u64 = 4 << 20;
 
 /// Sections that belong to later versions. Ignoring one would look like it worked.
 const LATER: [&str; 1] = ["metrics"];
+
+/// What only a source has, beside the sections of rows.
+const SOURCE_KEYS: [&str; 2] = ["outcomes_complete", "expected"];
 
 const TOP_KEYS: [&str; 22] = [
     "mode",
@@ -107,6 +112,8 @@ pub struct Config {
     pub model: Model,
     rules: Arc<Rules>,
     sources: BTreeMap<String, Arc<Rules>>,
+    /// When files of a source are due, by its name in lower case.
+    pub expected: BTreeMap<String, Schedule>,
     settings: Vec<Setting>,
 }
 
@@ -431,11 +438,18 @@ impl Config {
     pub fn row_settings(&self) -> String {
         let decides = |setting: &&Setting| {
             let table = setting.section.split('.').next().unwrap_or_default();
-            table == "source" || ROW_TABLES.contains(&table) || (table == "store" && setting.key == "leads")
+            (table == "source" && !is_about_arrivals(setting))
+                || ROW_TABLES.contains(&table)
+                || (table == "store" && setting.key == "leads")
         };
         let settings: Vec<Setting> = self.settings.iter().filter(decides).cloned().collect();
         show::bare(&settings, &self.rules)
     }
+}
+
+/// Whether a setting of a source says when its files are due, which changes no row.
+fn is_about_arrivals(setting: &Setting) -> bool {
+    setting.key == "expected" && !ROW_TABLES.iter().any(|table| setting.section.ends_with(&format!(".{table}")))
 }
 
 fn read_file(path: &Path) -> Result<RawConfig, ConfigErrors> {
@@ -471,6 +485,7 @@ fn resolve(root: &Root, raw: &RawConfig) -> Result<Config, ConfigErrors> {
     let trials = read_trials(&findings, &top);
     let (rules, model) = read_rules(&findings, &raw.top, &trials, true);
     let sources = read_sources(&findings, &raw.top, &top, &trials);
+    let expected = read_expected(&findings, &top);
     let (root, config_file) = (root.path.clone(), root.config_file.clone());
     let settings = findings.finish()?;
     Ok(Config {
@@ -489,6 +504,7 @@ fn resolve(root: &Root, raw: &RawConfig) -> Result<Config, ConfigErrors> {
         model,
         rules: Arc::new(rules),
         sources,
+        expected,
         settings,
     })
 }
@@ -527,15 +543,31 @@ fn read_sources(findings: &Findings, global: &Node, top: &Section<'_>, trials: &
     sources
 }
 
+/// When files of sources are due.
+fn read_expected(findings: &Findings, top: &Section<'_>) -> BTreeMap<String, Schedule> {
+    let mut expected = BTreeMap::new();
+    for (name, node) in top.entries("source").into_iter().flatten() {
+        let Some(typed) = node.table().and_then(|table| table.get("expected")) else { continue };
+        match typed.text().ok_or_else(|| format!("must be a text in quotes, not {}", typed.describe())).and_then(str::parse) {
+            Ok(schedule) => drop(expected.insert(name.to_lowercase(), schedule)),
+            Err(why) => {
+                let remedy = "write minute, hour, day, month and day of the week, for example \"0 9 * * 1-5\" for nine on weekdays";
+                findings.mistake(typed, format!("is no schedule: {}", why.trim_end_matches('.')), remedy);
+            }
+        }
+    }
+    expected
+}
+
 /// Tells of keys that a source cannot have, and notes those it has.
 fn check_source_keys(findings: &Findings, source: &Node, name: &str) {
     let path = format!("source.{}", key_text(name));
-    Section::open(findings, Some(source), &path, &[&TOP_KEYS[..], &["outcomes_complete"]].concat(), false);
+    Section::open(findings, Some(source), &path, &[&TOP_KEYS[..], &SOURCE_KEYS].concat(), false);
     for (key, node) in source.table().into_iter().flatten() {
         if TOP_KEYS.contains(&key.as_str()) && !ROW_TABLES.contains(&key.as_str()) {
             findings.mistake(node, "cannot differ between sources", "set it once for all of them, outside [source]");
         }
-        if key == "outcomes_complete" {
+        if SOURCE_KEYS.contains(&key.as_str()) {
             let (section, origin) = (path.clone(), node.origin.clone());
             findings.settings.borrow_mut().push(Setting { section, key: key.clone(), value: Some(node.to_toml()), origin });
         }

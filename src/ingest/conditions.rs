@@ -16,8 +16,6 @@ use crate::journal::{Action, Alert, AlertCode, Severity};
 use crate::risk::{Finding, Level};
 use crate::store::conditions::Condition;
 
-/// While nobody has acknowledged a condition it is told again after so long: a third of a working day at most is lost.
-const COOL_DOWN_MS: i64 = 6 * 60 * 60 * 1000;
 /// A condition that begins anew within this time of its end is flapping: it must then be gone for as long before it ends.
 const FLAP_MS: i64 = 10 * 60 * 1000;
 /// How long ended conditions are kept.
@@ -28,6 +26,8 @@ const OPEN_MAX: usize = 4096;
 /// The conditions that are followed.
 #[derive(Debug, Default)]
 pub(super) struct Conditions {
+    /// While nobody has acknowledged a condition it is told again after so long.
+    cool_down_ms: i64,
     open: BTreeMap<(AlertCode, String), Condition>,
     /// When those that ended lately did so.
     ended: BTreeMap<(AlertCode, String), i64>,
@@ -36,8 +36,8 @@ pub(super) struct Conditions {
 }
 
 impl Conditions {
-    pub(super) fn of(known: Vec<Condition>) -> Self {
-        let mut conditions = Self::default();
+    pub(super) fn of(known: Vec<Condition>, cool_down_ms: i64) -> Self {
+        let mut conditions = Self { cool_down_ms, ..Self::default() };
         for condition in known {
             let key = (condition.code, condition.subject.clone());
             match condition.resolved_ms {
@@ -90,7 +90,7 @@ impl Conditions {
         let is_worse = severity > condition.severity;
         (condition.last_ms, condition.times) = (now_ms, condition.times + 1);
         condition.told_ms = condition.told_ms.min(now_ms); // a clock that went back must not silence it for years
-        let is_due = condition.acked_ms.is_none() && now_ms - condition.told_ms >= COOL_DOWN_MS;
+        let is_due = condition.acked_ms.is_none() && now_ms - condition.told_ms >= self.cool_down_ms;
         if !is_worse && !is_due {
             return None;
         }
@@ -98,6 +98,15 @@ impl Conditions {
         condition.detail.clone_from(&finding.detail);
         let first_at = Some(clock::rfc3339(condition.opened_ms));
         Some((condition.clone(), Alert { count: Some(condition.times), first_at, ..alert }))
+    }
+
+    /// What is open under these codes and nobody looks at any more: its channel, schedule or source is gone.
+    pub(super) fn left(&self, codes: &[AlertCode], findings: &[Finding]) -> Vec<Finding> {
+        let is_looked_at = |code: AlertCode, subject: &str| {
+            findings.iter().any(|finding| finding.code == code && finding.subject.as_deref().unwrap_or_default() == subject)
+        };
+        let left = self.open.keys().filter(|(code, subject)| codes.contains(code) && !is_looked_at(*code, subject));
+        left.map(|(code, subject)| Finding::new(*code, Level::Fine, "nobody looks at it any more").about(subject.clone())).collect()
     }
 
     fn end(&mut self, key: &(AlertCode, String), now_ms: i64) -> Option<(Condition, Alert)> {
@@ -152,7 +161,8 @@ impl Ingest {
 
     /// Remembers the conditions of earlier runs.
     pub(super) fn recall_conditions(&mut self) -> Result<(), Fatal> {
-        self.conditions = Conditions::of(self.store.conditions(clock::now_ms() - FLAP_MS)?);
+        self.conditions =
+            Conditions::of(self.store.conditions(clock::now_ms() - FLAP_MS)?, i64::from(self.config.alerts.cool_down_minutes) * 60_000);
         Ok(())
     }
 
@@ -190,6 +200,10 @@ mod tests {
 
     const HOUR: i64 = 3_600_000;
 
+    fn none() -> Conditions {
+        Conditions::of(Vec::new(), 6 * HOUR)
+    }
+
     fn look(conditions: &mut Conditions, level: Level, now_ms: i64) -> Option<Alert> {
         let finding = Finding::new(AlertCode::DiskLow, level, "3 % are free").about("/data").measured(3.0, 10.0);
         conditions.take(&finding, now_ms).map(|(_, alert)| alert)
@@ -197,7 +211,7 @@ mod tests {
 
     #[test]
     fn it_is_told_when_it_begins_gets_worse_goes_on_for_long_and_ends() {
-        let conditions = &mut Conditions::default();
+        let conditions = &mut none();
         assert_eq!(look(conditions, Level::Fine, 0), None);
         let begun = look(conditions, Level::Warning, HOUR).expect("told");
         assert_eq!((begun.severity, begun.metric, begun.threshold, begun.count), (Severity::Warning, Some(3.0), Some(10.0), None));
@@ -217,7 +231,7 @@ mod tests {
 
     #[test]
     fn what_comes_back_at_once_must_stay_away_for_a_while() {
-        let conditions = &mut Conditions::default();
+        let conditions = &mut none();
         let told = [(Level::Warning, 0), (Level::Fine, 1), (Level::Warning, 2)].map(|(level, at)| look(conditions, level, at).is_some());
         assert_eq!(told, [true; 3]);
         for at in 3..100 {
@@ -228,8 +242,19 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_looks_at_any_more_is_over() {
+        let conditions = &mut none();
+        look(conditions, Level::Warning, 0);
+        let fine = Finding::new(AlertCode::DiskLow, Level::Fine, "room enough");
+        assert_eq!(conditions.left(&[AlertCode::DiskLow], &[fine.clone().about("/data")]), []);
+        assert_eq!(conditions.left(&[AlertCode::CpuHigh], &[]), []);
+        let [left] = &conditions.left(&[AlertCode::DiskLow], &[fine.about("/other")])[..] else { panic!("one is left") };
+        assert!(conditions.take(left, HOUR).is_some_and(|(_, alert)| alert.resolves.is_some()));
+    }
+
+    #[test]
     fn a_clock_that_goes_back_does_not_silence_it() {
-        let conditions = &mut Conditions::default();
+        let conditions = &mut none();
         assert!(look(conditions, Level::Warning, 1000 * HOUR).is_some());
         assert_eq!(look(conditions, Level::Warning, 10 * HOUR), None);
         assert!(look(conditions, Level::Warning, 16 * HOUR).is_some());

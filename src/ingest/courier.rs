@@ -44,7 +44,8 @@ impl Ingest {
             let detail = format!("{}: alert {} was refused {} times: {}", attempt.channel, attempt.alert, attempt.attempts, why.text());
             self.raise(&[Notice::about(AlertCode::DeliveryGivenUp, attempt.channel.clone(), detail)])?;
         }
-        self.note_channel(&attempt.channel)
+        let found = self.look_at_channel(&attempt.channel)?;
+        self.note_findings(&[found])
     }
 
     /// Looks at every channel: whether it fails, and what its full queue lost.
@@ -53,11 +54,12 @@ impl Ingest {
     /// [`Fatal`].
     pub fn note_channels(&mut self) -> Result<(), Fatal> {
         let names: Vec<String> = self.config.alerts.channels.iter().map(|channel| channel.name.clone()).collect();
-        names.iter().try_for_each(|name| self.note_channel(name))
+        let found = names.iter().map(|name| self.look_at_channel(name)).collect::<Result<Vec<_>, _>>()?;
+        self.note_all(&[AlertCode::ChannelFailing], found)
     }
 
     #[allow(clippy::cast_precision_loss)] // counts
-    fn note_channel(&mut self, name: &str) -> Result<(), Fatal> {
+    fn look_at_channel(&mut self, name: &str) -> Result<Finding, Fatal> {
         let state = self.store.channel_state(name)?;
         let waits_ms = state.oldest_ms.map_or(0, |since| clock::now_ms() - since);
         let is_failing = state.failures >= FAILURES_MAX || waits_ms > WAIT_MS_MAX;
@@ -81,6 +83,6 @@ impl Ingest {
             group.commit()?;
         }
         let finding = Finding::new(AlertCode::ChannelFailing, level, detail);
-        self.note_findings(&[finding.about(name).measured(state.failures as f64, FAILURES_MAX as f64)])
+        Ok(finding.about(name).measured(state.failures as f64, FAILURES_MAX as f64))
     }
 }

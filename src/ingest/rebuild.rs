@@ -24,6 +24,7 @@ use uuid::Uuid;
 
 use self::chronicle::{Chronicle, Deed, Past, Told};
 use self::originals::{Originals, is_of_length};
+use super::arrivals::Deliveries;
 use super::conditions::Conditions;
 use super::delivery::{self, Moves};
 use super::forget::Forgotten;
@@ -290,6 +291,7 @@ impl<'b> Builder<'b> {
             generation: Uuid::now_v7(),
             mismatched: BTreeSet::new(),
             conditions: Conditions::default(),
+            deliveries: Deliveries::default(),
             rules: HashMap::new(),
             forgotten: Forgotten::watching(&base.root, chronicle.forgotten())?,
             progress: Arc::new(Progress::default()),

@@ -198,6 +198,11 @@ alert_codes! {
         "The report lists the rows under `outliers`: look whether amounts were typed or exported wrongly.";
     JobHeld "job_held" Critical "A file is held: its figures are too bad to count them unseen"
         "Look at the file, then `valhalla hold release JOB` to take it in, or `valhalla hold discard JOB` to move it to failed/.";
+    // Files that should have come.
+    ExpectedFileMissing "expected_file_missing" Warning "A file that was due did not come"
+        "Ask the source for it and drop it; or correct `expected` under [source] if it is not due any more.";
+    SourceQuiet "source_quiet" Warning "A source that used to send files is silent"
+        "Ask the source; acknowledge it if nothing more is to come, or set `expected` for the source to say when its files are due.";
     // Delivery.
     ChannelFailing "channel_failing" Warning "Alerts do not get through a channel"
         "Run `valhalla alerts test CHANNEL`; check its address and secret under [[alerts.channel]]. What waits is tried again by itself.";

@@ -3,6 +3,7 @@
 //! Fills the two snapshots that users of the original system read. A figure that cannot be measured is `null` with a
 //! reason beside it, never a pleasant word. Thresholds, drift and the security probes have their room here.
 
+pub mod arrivals;
 mod assessment;
 pub mod data_quality;
 mod finding;

@@ -5,6 +5,7 @@
 //! are laid out; [`outbox`] holds journal lines until they are written; [`read`] answers questions; [`swap`] puts a store
 //! that was made anew in the place of the old one. No SQL stands outside this folder, and no file but the database is touched.
 
+pub mod arrivals;
 pub mod conditions;
 pub mod deliveries;
 pub mod experiments;

@@ -50,6 +50,16 @@ CREATE TABLE file_figures (
 );
 CREATE INDEX file_figures_source ON file_figures (source, job);
 
+-- When files of a source came.
+CREATE INDEX jobs_arrivals ON jobs (source, started_at_ms) WHERE dry_run = 0 AND parent IS NULL;
+
+-- Since when the schedule of a source is known.
+CREATE TABLE schedules (
+    source   TEXT PRIMARY KEY,                    -- in lower case
+    schedule TEXT NOT NULL,
+    since_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+
 -- Alerts that somebody has seen.
 CREATE TABLE acknowledged (
     alert TEXT PRIMARY KEY,                       -- its id

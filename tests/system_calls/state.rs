@@ -176,6 +176,7 @@ const TABLES: &[(&str, &str)] = &[
     ("acknowledged", "SELECT count(*) FROM acknowledged"),
     ("deliveries", "SELECT channel FROM deliveries ORDER BY 1"),
     ("channels", "SELECT count(*) FROM channels"),
+    ("schedules", "SELECT source, schedule FROM schedules ORDER BY 1"),
     ("file_figures", "SELECT (SELECT file FROM jobs WHERE seq = f.job), source, figures FROM file_figures f ORDER BY 1"),
     ("forgotten", "SELECT hex(hash) FROM forgotten ORDER BY 1"),
     ("stagings", "SELECT rules, learned FROM stagings ORDER BY 1, 2"),
